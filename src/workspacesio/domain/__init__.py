@@ -1,0 +1,1 @@
+"""The rules of WorkspacesIO: pure functions and values. No clock, no randomness, no input or output."""

@@ -1,0 +1,329 @@
+"""The decision: may this caller do this, here, now?
+
+    decide(caller, action, target, now) -> Allowed | Denied(reason)
+
+A pure function of facts. Silence denies: every right comes from a row of the role table in the terminology
+page, and nothing else gives one. The database has one SQL twin of the part that lists workspaces
+(`database/visibility.py`); a property test holds the two together.
+
+Order of the checks: the caller is enabled; the workspaces that the credential or API key was narrowed to; the
+area of the action; and last what even an allowed caller can't do, with a key that was narrowed to reading or on a
+node that is read-only. Those two reasons come last because they are said to the caller: who isn't allowed anyway
+must not learn from them that something is there.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from workspacesio.domain.vocabulary import (
+    READING_ACTIONS,
+    Action,
+    CreatePolicy,
+    Level,
+    RootType,
+    SubjectKind,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """What a credential or API key was cut down to. None means every workspace."""
+
+    workspaces: frozenset[int] | None = None
+    read_only: bool = False
+
+    def within(self, other: "Narrowing") -> "Narrowing":
+        """Both at once: a token that was made with a narrowed token takes away what either takes away."""
+        if self.workspaces is None:
+            workspaces = other.workspaces
+        elif other.workspaces is None:
+            workspaces = self.workspaces
+        else:
+            workspaces = self.workspaces & other.workspaces
+        return Narrowing(workspaces, self.read_only or other.read_only)
+
+
+UNNARROWED = Narrowing()
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: a user with the narrowing of what they signed in with."""
+
+    user_id: int
+    enabled: bool = True
+    administrator: bool = False
+    groups: frozenset[int] = frozenset()
+    narrowing: Narrowing = UNNARROWED
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """`run_by_service`: the node belongs to the service itself, so administrators act as its operators."""
+
+    node_id: int
+    operator_id: int
+    run_by_service: bool = False
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RootFacts:
+    root_id: int
+    type: RootType
+    managers: frozenset[int] = frozenset()
+    create_policy: CreatePolicy = CreatePolicy.EVERYONE
+    creators: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceFacts:
+    workspace_id: int
+    owner_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShareFacts:
+    """A share of a folder ('' or 'a/b/', relative to the workspace) to a subject, until it expires."""
+
+    subject_kind: SubjectKind
+    subject_id: int | None
+    level: Level
+    folder: str = ""
+    expires_at: datetime | None = None
+    share_id: int = 0
+
+    def concerns(self, caller: Caller) -> bool:
+        if self.subject_kind is SubjectKind.EVERYONE:
+            return True
+        if self.subject_kind is SubjectKind.USER:
+            return self.subject_id == caller.user_id
+        return self.subject_id in caller.groups
+
+    def holds(self, now: datetime) -> bool:
+        return self.expires_at is None or now < self.expires_at
+
+    def covers(self, path: str) -> bool:
+        """`path` begins with the share's folder (which ends in a slash) and doesn't climb out of it again.
+
+        A driver keeps a path within its workspace, and knows nothing of a folder in it that alone is shared.
+        """
+        if not self.folder:
+            return True
+        return path.startswith(self.folder) and not (".." in path and ".." in path.split("/"))
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is acted on, as far as the action's area needs it.
+
+    `path` is relative to the workspace: a key, a listing's prefix, or a folder to be shared.
+    `shares` are the shares on the workspace; those of other subjects do no harm.
+    """
+
+    node: NodeFacts | None = None
+    root: RootFacts | None = None
+    workspace: WorkspaceFacts | None = None
+    path: str = ""
+    shares: tuple[ShareFacts, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """`through` says what gave the right, for the answer to "who has access, and why"."""
+
+    through: str
+
+    def __bool__(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """`reason` is a stable word for logs, audit and the access report; callers see their transport's error."""
+
+    reason: str
+
+    def __bool__(self) -> bool:
+        return False
+
+
+Verdict = Allowed | Denied
+
+_NEEDED_LEVEL = {
+    Action.READ_DATA: Level.READ,
+    Action.LIST_DATA: Level.READ,
+    Action.WRITE_DATA: Level.READWRITE,
+    Action.SHARE_WORKSPACE: Level.OWN,
+}
+
+_OWNER_ONLY = frozenset({Action.RENAME_WORKSPACE, Action.MOVE_WORKSPACE, Action.DELETE_WORKSPACE})
+_OWNER_OR_MANAGER = frozenset({Action.HAND_OVER_WORKSPACE, Action.RELEASE_WORKSPACE})
+
+_CHANGES_BYTES = frozenset(
+    {Action.WRITE_DATA, Action.MOVE_WORKSPACE, Action.DELETE_WORKSPACE, Action.MANAGE_BUCKETS}
+)
+"""What a read-only node refuses to everybody."""
+
+
+def decide(caller: Caller, action: Action, target: Target, now: datetime) -> Verdict:
+    """May `caller` do `action` on `target` at `now` (aware, UTC)? See the module's docstring."""
+    if not caller.enabled:
+        return Denied("user_disabled")
+    if _is_outside(caller.narrowing, action, target):
+        return Denied("narrowed_to_other_workspaces")
+    verdict = _decide_in_area(caller, action, target, now)
+    if isinstance(verdict, Denied):
+        return verdict
+    if caller.narrowing.read_only and action not in READING_ACTIONS:
+        return Denied("narrowed_to_reading")
+    if action in _CHANGES_BYTES and target.node is not None and target.node.read_only:
+        return Denied("node_is_read_only")
+    return verdict
+
+
+def _decide_in_area(caller: Caller, action: Action, target: Target, now: datetime) -> Verdict:
+    match action.area:
+        case "data":
+            return _decide_data(caller, action, target, now)
+        case "workspace":
+            return _decide_workspace(caller, action, target, now)
+        case "root":
+            return _decide_root(caller, action, target)
+        case "node":
+            return _decide_node(caller, target)
+        case _:
+            return _decide_service(caller)
+
+
+def granted_level(caller: Caller, target: Target, now: datetime) -> tuple[Level, str] | None:
+    """The highest level that `caller` holds on `target.path`, and through what; the narrowing is left aside.
+
+    The owner holds OWN.
+    """
+    best: tuple[Level, str] | None = None
+    if target.workspace is None:
+        return None
+    if target.workspace.owner_id == caller.user_id:
+        return Level.OWN, "owner"
+    if target.root is not None and target.root.type.is_public:
+        best = Level.READ, "public root"
+    for share in target.shares:
+        if best is not None and share.level <= best[0]:
+            continue
+        if share.concerns(caller) and share.holds(now) and share.covers(target.path):
+            best = share.level, f"share {share.share_id}"
+    return best
+
+
+def sharing_limit(caller: Caller, target: Target, now: datetime) -> tuple[Level, datetime | None, int | None]:
+    """Up to what an allowed SHARE_WORKSPACE may give: level, latest expiry, and the share it rests on.
+
+    The owner is not limited. Whoever shares on gives no longer than the longest share at `own` lasts.
+    """
+    if target.workspace is not None and target.workspace.owner_id == caller.user_id:
+        return Level.OWN, None, None
+    held = [
+        share
+        for share in target.shares
+        if share.level is Level.OWN and share.concerns(caller) and share.holds(now) and share.covers(target.path)
+    ]
+    lasting = max(held, key=lambda share: (share.expires_at is None, share.expires_at or now), default=None)
+    if lasting is None:
+        raise ValueError("sharing_limit is asked only after the decision allowed sharing")
+    return Level.OWN, lasting.expires_at, lasting.share_id
+
+
+def is_operator(caller: Caller, node: NodeFacts | None) -> bool:
+    """The operator of the node, or an administrator where the service itself runs it."""
+    if node is None:
+        return False
+    return node.operator_id == caller.user_id or (node.run_by_service and caller.administrator)
+
+
+def is_root_manager(caller: Caller, target: Target) -> bool:
+    """A manager of the root, or whoever is an operator of its node."""
+    if is_operator(caller, target.node):
+        return True
+    return target.root is not None and caller.user_id in target.root.managers
+
+
+def _is_outside(narrowing: Narrowing, action: Action, target: Target) -> bool:
+    """A key for some workspaces does nothing to roots, nodes or the service, whatever the target names besides."""
+    if narrowing.workspaces is None:
+        return False
+    if action.area not in ("data", "workspace") or target.workspace is None:
+        return True
+    return target.workspace.workspace_id not in narrowing.workspaces
+
+
+def _decide_data(caller: Caller, action: Action, target: Target, now: datetime) -> Verdict:
+    if target.workspace is None:
+        return Denied("no_workspace_here")
+    return _decide_by_level(caller, action, target, now)
+
+
+def _decide_by_level(caller: Caller, action: Action, target: Target, now: datetime) -> Verdict:
+    held = granted_level(caller, target, now)
+    if held is None:
+        return Denied("not_shared")
+    level, through = held
+    return Allowed(through) if level >= _NEEDED_LEVEL[action] else Denied("level_too_low")
+
+
+def _decide_workspace(caller: Caller, action: Action, target: Target, now: datetime) -> Verdict:
+    if target.workspace is None:
+        return Denied("no_workspace_here")
+    if action is Action.SHARE_WORKSPACE:
+        return _decide_by_level(caller, action, target, now)
+    if target.workspace.owner_id == caller.user_id:
+        return Allowed("owner")
+    if action in _OWNER_ONLY:
+        return Denied("not_the_owner")
+    if is_root_manager(caller, target):
+        return Allowed("root manager")
+    if action in _OWNER_OR_MANAGER:
+        return Denied("not_the_owner")
+    return _decide_seeing(caller, target, now)
+
+
+def _decide_seeing(caller: Caller, target: Target, now: datetime) -> Verdict:
+    """A workspace is seen by whoever holds a share of any folder in it."""
+    if target.root is not None and target.root.type.is_public:
+        return Allowed("public root")
+    for share in target.shares:
+        if share.concerns(caller) and share.holds(now):
+            return Allowed(f"share {share.share_id}")
+    return Denied("not_shared")
+
+
+def _decide_root(caller: Caller, action: Action, target: Target) -> Verdict:
+    if target.root is None:
+        return Denied("no_root_here")
+    if is_root_manager(caller, target):
+        return Allowed("root manager")
+    if action in (Action.SEE_ROOT, Action.CREATE_WORKSPACE):
+        return _decide_creating(caller, target.root)
+    return Denied("not_a_root_manager")
+
+
+def _decide_creating(caller: Caller, root: RootFacts) -> Verdict:
+    if not root.type.is_managed:
+        return Denied("root_is_unmanaged")
+    if root.create_policy is CreatePolicy.EVERYONE:
+        return Allowed("everyone creates here")
+    if root.create_policy is CreatePolicy.USERS and caller.user_id in root.creators:
+        return Allowed("named creator")
+    return Denied("not_a_creator")
+
+
+def _decide_node(caller: Caller, target: Target) -> Verdict:
+    if target.node is None:
+        return Denied("no_node_here")
+    if is_operator(caller, target.node):
+        return Allowed("operator")
+    return Denied("not_the_operator")
+
+
+def _decide_service(caller: Caller) -> Verdict:
+    return Allowed("administrator") if caller.administrator else Denied("not_an_administrator")
