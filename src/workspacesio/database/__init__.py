@@ -1,0 +1,1 @@
+"""Tables, sessions (the only commit), facts for decisions, and the one visibility rule in SQL."""
