@@ -1,0 +1,1 @@
+"""Nodes: the places where bytes are, behind one interface (`driver.py`)."""

@@ -1,0 +1,439 @@
+"""The interface that every kind of node offers to the S3 endpoint, and what it promises.
+
+A driver knows bytes, keys and metadata. It knows nothing of users and rights: whoever calls it has asked the
+authority first, and passes the workspace's prefix as the boundary that the driver must not leave.
+
+Contract, proven for every driver by one suite (`tests/nodes/contract.py`):
+
+- A key is visible with its old content, its new content, or not at all: never half of either.
+- `StagedObject.publish` is the only moment at which a key changes. What was staged and not published leaves
+  nothing behind, whenever the process dies.
+- Preconditions hold against every other writer that uses a driver on the same node, in any process.
+- After `publish` or `delete` returned, the change survives a crash, as far as the node's durability says.
+- `OpenedObject` gives one whole version, or breaks off with `ObjectChanged`.
+- Listings are in the order of the keys' UTF-8 bytes, and hold each key that was there all the time once.
+- Nothing outside `ObjectAddress.boundary` is read, written or named, whatever links the folder holds.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+Buffer = bytes | bytearray | memoryview
+
+
+# --- what can go wrong -------------------------------------------------------------------------------------
+
+
+class NodeError(Exception):
+    """Root of what a driver raises. The text is one sentence and names no path of the server."""
+
+
+class NodeDown(NodeError):
+    """The node's storage is missing, another than before, or does not answer."""
+
+
+class NodeReadOnly(NodeError):
+    """The node takes no writes."""
+
+
+class NodeFull(NodeError):
+    """The filesystem or a quota of it is full. Nothing was changed."""
+
+
+class NodeRefused(NodeError):
+    """The operating system did not permit it (owner, mode, ACL). Nothing was changed."""
+
+
+class NoSuchBucket(NodeError): ...
+
+
+class BucketExists(NodeError): ...
+
+
+class BucketNotEmpty(NodeError): ...
+
+
+class NoSuchObject(NodeError): ...
+
+
+class NoSuchUpload(NodeError): ...
+
+
+class KeyNotPossible(NodeError):
+    """The filesystem can't hold this key: the text says why (a file where a folder must be, too long…)."""
+
+
+class PreconditionFailed(NodeError):
+    """The object is not what If-Match or If-None-Match said."""
+
+
+class InvalidPart(NodeError):
+    """A part that completion names is absent or has another ETag or checksum."""
+
+
+class InvalidPartOrder(NodeError): ...
+
+
+class PartTooSmall(NodeError):
+    """A part other than the last has under 5 MiB."""
+
+
+class RangeNotSatisfiable(NodeError):
+    def __init__(self, size: int) -> None:
+        super().__init__("The object has no bytes in that range.")
+        self.size = size
+
+
+class ObjectChanged(NodeError):
+    """The object was changed in place while it was being read."""
+
+
+# --- values ------------------------------------------------------------------------------------------------
+
+
+class Durability(StrEnum):
+    """What an acknowledged write survives. FULL: a power failure. PROCESS: the death of every process."""
+
+    FULL = "full"
+    PROCESS = "process"
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What a kind of node can do. Code asks these, never the node's type."""
+
+    creates_buckets: bool
+    immediate_revocation: bool
+    one_credential_for_all: bool
+    ends_single_credentials: bool
+    lists_uploads: bool
+    streams_events: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BucketInfo:
+    name: str
+    created_at: float
+    """POSIX seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A bucket and the prefix ('' or 'a/b/') that must not be left: a workspace's."""
+
+    bucket: str
+    boundary: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectAddress:
+    """`key` is whole, from the bucket's root, and begins with `boundary`."""
+
+    bucket: str
+    key: str
+    boundary: str
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(self.bucket, self.boundary)
+
+
+@dataclass(frozen=True, slots=True)
+class PartInfo:
+    number: int
+    size: int
+    etag: str
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    modified: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectMetadata:
+    """What is stored with an object besides its bytes.
+
+    `headers` are the content headers as S3 spells them, lower case: `content-type`, `cache-control`,
+    `content-disposition`, `content-encoding`, `content-language`, `expires`, `x-amz-website-redirect-location`.
+    `user` has the names after `x-amz-meta-`, lower case. `checksums` maps S3's algorithm names (`CRC32`) to
+    base64 values; `checksum_type` is `FULL_OBJECT` or `COMPOSITE`. ETags have no quotes.
+    """
+
+    etag: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    user: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    checksum_type: str | None = None
+    parts: tuple[PartInfo, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """One stored object. `modified` is in POSIX seconds. `metadata.etag` is always set."""
+
+    key: str
+    size: int
+    modified: float
+    metadata: ObjectMetadata
+
+    @property
+    def etag(self) -> str:
+        return self.metadata.etag
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectSummary:
+    """An object as a listing shows it."""
+
+    key: str
+    size: int
+    modified: float
+    etag: str
+    checksum_algorithm: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListRequest:
+    """`after` is exclusive: the listing goes on behind this key or common prefix ('' begins at the start)."""
+
+    prefix: str
+    delimiter: str = ""
+    after: str = ""
+    max_keys: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """Objects and common prefixes, each in byte order. `next_after` is None when nothing follows."""
+
+    objects: tuple[ObjectSummary, ...]
+    common_prefixes: tuple[str, ...]
+    next_after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ByteRange:
+    """`first` and `last` inclusive, as in RFC 9110 14.1.2. first None: the last `last` bytes."""
+
+    first: int | None
+    last: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Preconditions:
+    """For writes. `if_match`: this ETag must be there now. `if_none_match`: no object may be there."""
+
+    if_match: str | None = None
+    if_none_match: bool = False
+
+
+NO_PRECONDITIONS = Preconditions()
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """`replaced_size` is the size of the object that was there, or None."""
+
+    info: ObjectInfo
+    replaced_size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class UploadInfo:
+    """A multipart upload that was begun. `initiator_id` is the user who did."""
+
+    upload_id: str
+    key: str
+    initiated: float
+    initiator_id: int
+    metadata: ObjectMetadata
+    checksum_algorithm: str | None = None
+    checksum_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestedPart:
+    """A part as completion names it. Checksums are compared where they are given."""
+
+    number: int
+    etag: str
+    checksums: Mapping[str, str] = field(default_factory=dict)
+
+
+# --- moving bytes ------------------------------------------------------------------------------------------
+
+
+class Hasher(Protocol):
+    """Anything that is fed the bytes of a body as they are stored: MD5, a checksum, a signature's SHA-256."""
+
+    def update(self, data: Buffer, /) -> None: ...
+
+
+class OpenedObject(Protocol):
+    """One version of an object, opened. `size_to_send` and `first_byte` follow from the range asked for."""
+
+    info: ObjectInfo
+    first_byte: int
+    size_to_send: int
+
+    def small(self) -> bytes | None:
+        """The whole body if the driver already has it in memory, else None (then iterate `chunks`)."""
+        ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body. Raises ObjectChanged rather than give the end of another version."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class StagedObject(Protocol):
+    """Bytes on their way to become an object: write*, finish, then publish or discard (both may be repeated)."""
+
+    size: int
+
+    async def write(self, data: Buffer) -> None:
+        """Append. The buffer may be reused by the caller after this returned."""
+        ...
+
+    async def finish(self) -> None:
+        """All bytes are there, and every hasher has seen all of them."""
+        ...
+
+    async def current_size(self) -> int | None:
+        """The size of what publishing would replace now, or None: for the reservation."""
+        ...
+
+    async def publish(
+        self, metadata: ObjectMetadata, preconditions: Preconditions = NO_PRECONDITIONS
+    ) -> Published: ...
+
+    async def discard(self) -> None: ...
+
+
+class StagedPart(Protocol):
+    """Bytes on their way to become a part of a multipart upload."""
+
+    size: int
+
+    async def write(self, data: Buffer) -> None: ...
+
+    async def finish(self) -> None: ...
+
+    async def publish(self, etag: str, checksums: Mapping[str, str]) -> PartInfo: ...
+
+    async def discard(self) -> None: ...
+
+
+class NodeDriver(Protocol):
+    abilities: Abilities
+
+    async def check(self) -> None:
+        """Raises NodeDown with the reason when the node can't be used now."""
+        ...
+
+    async def buckets(self) -> list[BucketInfo]: ...
+
+    async def create_bucket(self, bucket: str) -> None: ...
+
+    async def delete_bucket(self, bucket: str) -> None: ...
+
+    async def list_objects(self, scope: Scope, request: ListRequest) -> ListPage: ...
+
+    async def head(self, address: ObjectAddress) -> ObjectInfo: ...
+
+    async def open(self, address: ObjectAddress, byte_range: ByteRange | None = None) -> OpenedObject: ...
+
+    async def stage(
+        self, address: ObjectAddress, *, expected_size: int | None, hashers: Sequence[Hasher]
+    ) -> StagedObject: ...
+
+    async def stage_copy(
+        self,
+        source: ObjectAddress,
+        target: ObjectAddress,
+        *,
+        source_etag: str | None,
+        hashers: Sequence[Hasher],
+    ) -> StagedObject:
+        """A copy inside the node, by the filesystem's own means where no hasher has to see the bytes.
+
+        `source_etag` is the version that the caller decided on; raises ObjectChanged when it is gone.
+        """
+        ...
+
+    async def set_metadata(
+        self, address: ObjectAddress, metadata: ObjectMetadata, *, expected_etag: str
+    ) -> ObjectInfo:
+        """Replace metadata (a copy onto itself, tags) without touching bytes; raises ObjectChanged."""
+        ...
+
+    async def delete(
+        self, address: ObjectAddress, preconditions: Preconditions = NO_PRECONDITIONS
+    ) -> ObjectInfo | None:
+        """What was deleted, or None when there was nothing (which is no error)."""
+        ...
+
+    async def create_upload(
+        self,
+        address: ObjectAddress,
+        metadata: ObjectMetadata,
+        *,
+        initiator_id: int,
+        checksum_algorithm: str | None,
+        checksum_type: str | None,
+    ) -> UploadInfo: ...
+
+    async def upload(self, address: ObjectAddress, upload_id: str) -> UploadInfo:
+        """Raises NoSuchUpload unless the upload is of this very key."""
+        ...
+
+    async def stage_part(
+        self,
+        address: ObjectAddress,
+        upload_id: str,
+        number: int,
+        *,
+        expected_size: int | None,
+        hashers: Sequence[Hasher],
+    ) -> StagedPart: ...
+
+    async def stage_part_copy(
+        self,
+        source: ObjectAddress,
+        target: ObjectAddress,
+        upload_id: str,
+        number: int,
+        byte_range: ByteRange | None,
+        *,
+        source_etag: str | None,
+        hashers: Sequence[Hasher],
+    ) -> StagedPart: ...
+
+    async def parts(
+        self, address: ObjectAddress, upload_id: str, *, after: int = 0, max_parts: int = 1000
+    ) -> tuple[list[PartInfo], bool]:
+        """Parts with a number above `after`, in order, and whether more follow."""
+        ...
+
+    async def complete_upload(
+        self, address: ObjectAddress, upload_id: str, parts: Sequence[RequestedPart]
+    ) -> StagedObject:
+        """Assemble; publishing ends the upload. `StagedObject` then holds the listed parts in order.
+
+        A second completion of an upload that was completed answers from `completed_upload`.
+        """
+        ...
+
+    async def abort_upload(self, address: ObjectAddress, upload_id: str) -> None: ...
+
+    async def uploads(self, scope: Scope, prefix: str) -> list[UploadInfo]:
+        """Uploads under way whose key begins with `prefix`, ordered by key and start."""
+        ...
+
+    async def clear_abandoned(self, older_than_seconds: float) -> int:
+        """Remove staged files and uploads that nobody finished; returns how many. Safe beside writers."""
+        ...
+
+    async def close(self) -> None: ...

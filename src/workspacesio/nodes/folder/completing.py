@@ -1,0 +1,310 @@
+"""Completing a multipart upload: once, whatever dies in between, with the same answer for who asks again.
+
+Order: assemble; write `completing.json`, which names the inode that is about to become the object; publish; write
+`completed/UPLOAD_ID.json`; remove the upload. Who finds a `completing.json` whose inode has left the folder knows
+that the object was published, and does the rest.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import hashlib
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from workspacesio.nodes.driver import (
+    NO_PRECONDITIONS,
+    Buffer,
+    KeyNotPossible,
+    NodeError,
+    NodeRefused,
+    NoSuchUpload,
+    ObjectAddress,
+    ObjectInfo,
+    ObjectMetadata,
+    PartInfo,
+    Preconditions,
+    Published,
+    RequestedPart,
+    StagedObject,
+    UploadInfo,
+)
+from workspacesio.nodes.folder import upload_folder
+from workspacesio.nodes.folder.assembling import Plan, assemble, listed_parts, plan
+from workspacesio.nodes.folder.json_files import read_json, write_json
+from workspacesio.nodes.folder.metadata import details_of, metadata_of
+from workspacesio.nodes.folder.node import FolderNode
+from workspacesio.nodes.folder.parts import still_there
+from workspacesio.nodes.folder.publishing import Publication
+from workspacesio.nodes.folder.staged import current_size
+from workspacesio.nodes.folder.staging import COMPLETED
+from workspacesio.nodes.folder.upload_folder import COMPLETE_LOCK, COMPLETING, UploadFolder
+
+_POLL_SECONDS = 0.02
+_PATIENCE_SECONDS = 120.0
+
+PartList = list[list[Any]]
+
+
+def multipart_etag(parts: Sequence[PartInfo]) -> str:
+    """MD5 of the parts' MD5s, and their number: what S3 clients compute too."""
+    try:
+        digests = b"".join(bytes.fromhex(part.etag) for part in parts)
+    except ValueError:
+        digests = "".join(part.etag for part in parts).encode()
+    return f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"
+
+
+class CompletedObject:
+    """A `StagedObject` that was published before: completing again answers the same and changes nothing."""
+
+    def __init__(self, info: ObjectInfo, upload_id: str) -> None:
+        self.size = info.size
+        self.upload = UploadInfo(upload_id, info.key, info.modified, 0, info.metadata)
+        self.parts = info.metadata.parts
+        self._info = info
+
+    async def write(self, data: Buffer) -> None:  # noqa: ARG002
+        raise NodeError("An upload that is completed takes no more bytes.")
+
+    async def finish(self) -> None:
+        return None
+
+    async def current_size(self) -> int | None:
+        return self.size
+
+    async def publish(
+        self,
+        metadata: ObjectMetadata,  # noqa: ARG002
+        preconditions: Preconditions = NO_PRECONDITIONS,  # noqa: ARG002
+    ) -> Published:
+        return Published(self._info, self.size)
+
+    async def discard(self) -> None:
+        return None
+
+
+class Completion:
+    """The right to complete one upload, and its folder. `close` gives it back; publishing ends the upload."""
+
+    def __init__(self, folder: UploadFolder, lock_fd: int) -> None:
+        self.folder = folder
+        self._lock_fd = lock_fd
+
+    def close(self) -> None:
+        lock_fd, self._lock_fd = self._lock_fd, -1
+        if lock_fd >= 0:
+            os.close(lock_fd)
+            self.folder.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class AssembledObject:
+    """A `StagedObject` made of parts.
+
+    `upload` and `parts` are there for who makes the metadata. Publishing fills in what that leaves empty: the
+    multipart ETag, the parts, and the headers, user metadata and tags that were given when the upload began.
+    """
+
+    def __init__(
+        self, node: FolderNode, address: ObjectAddress, completion: Completion, planned: Plan, parts: PartList
+    ) -> None:
+        self.size = planned.size
+        self.upload: UploadInfo = completion.folder.upload
+        self.parts = tuple(PartInfo(*part) for part in parts)
+        self._node = node
+        self._address = address
+        self._completion = completion
+        self._plan = planned
+        self._published: Published | None = None
+        self._discarded = False
+
+    async def write(self, data: Buffer) -> None:  # noqa: ARG002
+        raise NodeError("An assembled object takes no more bytes.")
+
+    async def finish(self) -> None:
+        return None
+
+    async def current_size(self) -> int | None:
+        return await current_size(self._node, self._address)
+
+    async def publish(
+        self, metadata: ObjectMetadata, preconditions: Preconditions = NO_PRECONDITIONS
+    ) -> Published:
+        if self._published is None:
+            if self._discarded:
+                raise NodeError("This object was discarded.")
+            self._published = await self._node.in_thread(self._publish, metadata, preconditions)
+        return self._published
+
+    async def discard(self) -> None:
+        self._discarded = True
+        self._plan.target.discard()
+        self._completion.close()
+
+    def _filled_in(self, metadata: ObjectMetadata) -> ObjectMetadata:
+        begun = self.upload.metadata
+        return replace(
+            metadata,
+            etag=metadata.etag or multipart_etag(self.parts),
+            headers=metadata.headers or begun.headers,
+            user=metadata.user or begun.user,
+            tags=metadata.tags or begun.tags,
+            parts=metadata.parts or tuple(replace(part, modified=0.0) for part in self.parts),
+        )
+
+    def _publish(self, metadata: ObjectMetadata, preconditions: Preconditions) -> Published:
+        node, completion, target = self._node, self._completion, self._plan.target
+        node.check_writable()
+        metadata = self._filled_in(metadata)
+        folder = completion.folder
+        with target.use() as fd:
+            inode = os.fstat(fd).st_ino
+            note = _note(self._address, self.parts, metadata, self.size)
+            note |= {"file": target.name.decode(), "inode": inode}
+            write_json(folder.fd, COMPLETING, note, durable=node.durable)
+            try:
+                published = Publication(node, self._address, target, metadata, preconditions).publish()
+            except BaseException:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(COMPLETING, dir_fd=folder.fd)
+                raise
+        end_upload(node, folder, note, published.info.modified)
+        target.discard()
+        completion.close()
+        return published
+
+
+def _note(
+    address: ObjectAddress, parts: Sequence[PartInfo], metadata: ObjectMetadata, size: int
+) -> dict[str, Any]:
+    return {
+        "bucket": address.bucket,
+        "key": address.key,
+        "list": [[part.number, part.etag] for part in parts],
+        "size": size,
+        "metadata": {"e": metadata.etag, **details_of(metadata)},
+    }
+
+
+def end_upload(node: FolderNode, folder: UploadFolder, note: Mapping[str, Any], modified: float) -> None:
+    """Keep the answer for those who ask again, and remove the upload."""
+    completed = node.staging.open_folder(folder.device_root, COMPLETED)
+    try:
+        name = folder.upload.upload_id.encode() + b".json"
+        write_json(completed, name, {**note, "modified": modified}, durable=node.durable)
+    finally:
+        os.close(completed)
+    upload_folder.remove_upload(node, folder)
+
+
+async def complete(
+    node: FolderNode, address: ObjectAddress, upload_id: str, requested: Sequence[RequestedPart]
+) -> StagedObject:
+    """Assemble the listed parts, or answer from what was completed before."""
+    upload_folder.check_upload_id(upload_id)
+    if address.key.endswith("/"):
+        raise KeyNotPossible("A key that ends with '/' is a folder here and can't have content.")
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        begun = await node.acquire(_let_go, _begin, node, address, upload_id, requested)
+        if isinstance(begun, CompletedObject):
+            return begun
+        if begun is not None:
+            break
+        if time.monotonic() > deadline:
+            raise NodeRefused("This upload is being completed by another request.")
+        await asyncio.sleep(_POLL_SECONDS)
+    completion, planned, parts = begun
+    staged = AssembledObject(node, address, completion, planned, parts)
+    try:
+        await assemble(node, completion.folder, planned)
+    except BaseException:
+        await staged.discard()
+        raise
+    return staged
+
+
+_Begun = tuple[Completion, Plan, PartList] | CompletedObject | None
+
+
+def _let_go(begun: _Begun) -> None:
+    if isinstance(begun, tuple):
+        begun[1].target.discard()
+        begun[0].close()
+
+
+def _begin(node: FolderNode, address: ObjectAddress, upload_id: str, requested: Sequence[RequestedPart]) -> _Begun:
+    """None when another is completing the upload just now."""
+    node.check_writable()
+    try:
+        folder = upload_folder.open_upload(node, address, upload_id)
+    except NoSuchUpload:
+        return _completed(node, address, upload_id, requested)
+    completion = lock(folder)
+    if completion is None or not still_there(node, folder) or recover(node, folder):
+        if completion is not None:
+            completion.close()
+        return None
+    try:
+        parts = listed_parts(folder, requested)
+        planned = plan(folder, parts)
+    except BaseException:
+        completion.close()
+        raise
+    infos = [part.info for part in parts]
+    return completion, planned, [[i.number, i.size, i.etag, i.checksums, i.modified] for i in infos]
+
+
+def lock(folder: UploadFolder) -> Completion | None:
+    """The right to end the upload, or None when another has it. Closes the folder then."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    lock_fd = -1
+    try:
+        lock_fd = os.open(COMPLETE_LOCK, flags, 0o600, dir_fd=folder.fd)
+        fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, FileNotFoundError):
+        if lock_fd >= 0:
+            os.close(lock_fd)
+        folder.close()
+        return None
+    return Completion(folder, lock_fd)
+
+
+def recover(node: FolderNode, folder: UploadFolder) -> bool:
+    """Finish what a process that died had published; False when the upload is still to be completed."""
+    try:
+        note = read_json(folder.fd, COMPLETING)
+    except FileNotFoundError:
+        return False
+    with contextlib.suppress(FileNotFoundError):
+        if os.stat(note["file"], dir_fd=folder.fd, follow_symlinks=False).st_ino == note["inode"]:
+            os.unlink(COMPLETING, dir_fd=folder.fd)
+            return False
+    end_upload(node, folder, note, time.time())
+    return True
+
+
+def _completed(
+    node: FolderNode, address: ObjectAddress, upload_id: str, requested: Sequence[RequestedPart]
+) -> CompletedObject:
+    """The answer of before, for the same key and list. Raises NoSuchUpload."""
+    asked = [[part.number, part.etag.strip('"')] for part in requested]
+    for device_root in upload_folder.device_roots(node, address):
+        with contextlib.suppress(OSError):
+            fd = node.tree.open_folder(upload_folder.completed_place(device_root))
+            try:
+                note = read_json(fd, upload_id.encode() + b".json")
+            finally:
+                os.close(fd)
+            metadata = metadata_of(note["metadata"])
+            same = note["bucket"] == address.bucket and note["key"] == address.key
+            if same and note["list"] == asked and metadata is not None:
+                info = ObjectInfo(address.key, note["size"], note["modified"], metadata)
+                return CompletedObject(info, upload_id)
+    raise NoSuchUpload("There is no such upload.")

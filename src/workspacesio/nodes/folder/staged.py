@@ -1,0 +1,113 @@
+"""An object on its way: bytes that were received or copied, and the one step that gives them to the key."""
+
+from collections.abc import Sequence
+
+from workspacesio.nodes.driver import (
+    NO_PRECONDITIONS,
+    Buffer,
+    Hasher,
+    KeyNotPossible,
+    NodeError,
+    ObjectAddress,
+    ObjectMetadata,
+    Preconditions,
+    Published,
+)
+from workspacesio.nodes.folder.markers import publish_marker
+from workspacesio.nodes.folder.node import FolderNode
+from workspacesio.nodes.folder.opening import in_memory
+from workspacesio.nodes.folder.os_errors import translated
+from workspacesio.nodes.folder.placing import locate
+from workspacesio.nodes.folder.publishing import Publication
+from workspacesio.nodes.folder.receiving import Body, write_all
+from workspacesio.nodes.folder.staging import StagedFile
+
+
+class StagedBody:
+    """A `StagedObject` of a folder node."""
+
+    def __init__(
+        self,
+        node: FolderNode,
+        address: ObjectAddress,
+        *,
+        expected_size: int | None,
+        hashers: Sequence[Hasher],
+    ) -> None:
+        self._node = node
+        self._address = address
+        self._expected_size = expected_size
+        self._published: Published | None = None
+        self._discarded = False
+        self.size = 0
+        self.body = Body(node, self.open_sink, expected_size=expected_size, hashers=hashers)
+
+    async def write(self, data: Buffer) -> None:
+        if data and self._address.key.endswith("/"):
+            raise KeyNotPossible("A key that ends with '/' is a folder here and can't have content.")
+        await self.body.write(data)
+        self.size = self.body.size
+
+    async def finish(self) -> None:
+        await self.body.finish()
+        self.size = self.body.size
+
+    async def current_size(self) -> int | None:
+        return await current_size(self._node, self._address)
+
+    async def publish(
+        self, metadata: ObjectMetadata, preconditions: Preconditions = NO_PRECONDITIONS
+    ) -> Published:
+        if self._published is None:
+            if self._discarded:
+                raise NodeError("This object was discarded.")
+            await self.body.finish()
+            self._published = await self._node.in_thread(self._publish, metadata, preconditions)
+        return self._published
+
+    async def discard(self) -> None:
+        self._discarded = True
+        await self.body.discard()
+
+    def open_sink(self) -> StagedFile:
+        """An empty staged file on the filesystem where the object will lie. Blocking."""
+        self._node.check_writable()
+        target = locate(self._node, self._address)
+        return self._node.staging.create(self._node.staging.device_root(target.folder))
+
+    def _publish(self, metadata: ObjectMetadata, preconditions: Preconditions) -> Published:
+        node = self._node
+        node.check_writable()
+        if self._address.key.endswith("/"):
+            return publish_marker(node, self._address, metadata, preconditions)
+        file = self.body.file
+        if file is None:
+            target = locate(node, self._address)
+            file = node.staging.create(node.staging.device_root(target.folder))
+            try:
+                write_all(file.fd, self.body.content, 0)
+                return Publication(node, self._address, file, metadata, preconditions, target).publish()
+            finally:
+                file.discard()
+        with file.use():
+            if self._expected_size != self.body.size:
+                file.truncate(self.body.size)
+            published = Publication(node, self._address, file, metadata, preconditions).publish()
+        file.discard()
+        return published
+
+
+async def current_size(node: FolderNode, address: ObjectAddress) -> int | None:
+    """The size of what publishing at `address` would replace, or None. Raises KeyNotPossible, NodeRefused."""
+    with translated():
+        if in_memory(node, address):
+            return _current_size(node, address)
+    return await node.in_thread(_current_size, node, address)
+
+
+def _current_size(node: FolderNode, address: ObjectAddress) -> int | None:
+    node.tree.check()
+    if address.key.endswith("/"):
+        return None
+    existing = locate(node, address).existing
+    return None if existing is None else existing.st_size

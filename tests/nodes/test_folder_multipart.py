@@ -1,0 +1,121 @@
+"""Multipart uploads in a folder: no second copy of the whole, nothing lost by restarts or failed completions."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nodes.contract import PART, Harness, md5
+from nodes.folder_node import FolderNodeUnderTest
+from workspacesio.nodes.driver import PreconditionFailed, Preconditions, RequestedPart
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> FolderNodeUnderTest:
+    return FolderNodeUnderTest(tmp_path)
+
+
+def grid_inode(node: FolderNodeUnderTest, upload: Any) -> int:
+    return (node / f".workspacesio/uploads/{upload.upload_id}/grid").stat().st_ino
+
+
+@pytest.mark.parametrize("again", [[], [1], [2, 3], [1, 1]])
+def test_parts_of_equal_size_become_the_object_without_another_copy(
+    node: FolderNodeUnderTest, again: list[int]
+) -> None:
+    """Also when some were sent twice: only those are copied."""
+    pieces = [os.urandom(PART), os.urandom(PART), os.urandom(1000)]
+
+    async def scenario(h: Harness) -> None:
+        upload = await h.begin("k")
+        for number in (3, 1, 2, 3):
+            await h.part(upload, number, pieces[number - 1])
+        for number in again:
+            await h.part(upload, number, pieces[number - 1])
+        inode = grid_inode(node, upload)
+        parts = [RequestedPart(number, md5(piece)) for number, piece in enumerate(pieces, 1)]
+        await h.complete(upload, parts)
+        assert (node / "k").stat().st_ino == inode
+        assert await h.get("k") == b"".join(pieces)
+
+    node.run(scenario)
+
+
+def test_a_part_sent_again_after_a_failed_attempt_uses_the_grid(node: FolderNodeUnderTest) -> None:
+    async def scenario(h: Harness) -> None:
+        upload = await h.begin("k")
+        one = await h.part(upload, 1, b"1" * PART)
+        failed = await h.driver.stage_part(h.at("k"), upload.upload_id, 2, expected_size=PART, hashers=[])
+        await failed.write(b"x" * (2 << 20))
+        await failed.discard()
+        two = await h.part(upload, 2, b"2" * PART)
+        inode = grid_inode(node, upload)
+        await h.complete(upload, [one, two])
+        assert (node / "k").stat().st_ino == inode
+        assert await h.get("k") == b"1" * PART + b"2" * PART
+
+    node.run(scenario)
+
+
+def test_an_upload_goes_on_after_a_restart(node: FolderNodeUnderTest) -> None:
+    pieces = [os.urandom(PART), os.urandom(PART), os.urandom(7)]
+    upload = node.run(lambda h: h.begin("a/k"))
+    parts = [node.run(lambda h, n=number, p=piece: h.part(upload, n, p)) for number, piece in enumerate(pieces, 1)]
+
+    async def finish(h: Harness) -> None:
+        assert await h.driver.upload(h.at("a/k"), upload.upload_id) == upload
+        published = await h.complete(upload, parts)
+        assert published.info.metadata.headers == {"content-type": "text/x-part"}
+        assert await h.get("a/k") == b"".join(pieces)
+
+    node.run(finish)
+
+
+def test_a_completion_that_fails_loses_no_part(node: FolderNodeUnderTest) -> None:
+    """Not even those that its list left out."""
+    pieces = [os.urandom(PART) for _ in range(4)]
+
+    async def scenario(h: Harness) -> None:
+        await h.put("k", b"there")
+        upload = await h.begin("k")
+        parts = [await h.part(upload, number, piece) for number, piece in enumerate(pieces, 1)]
+        for listed in (parts[:2], parts[1:], parts[:1], parts):
+            with pytest.raises(PreconditionFailed):
+                await h.complete(upload, listed, Preconditions(if_none_match=True))
+        await h.complete(upload, parts)
+        assert await h.get("k") == b"".join(pieces)
+
+    node.run(scenario)
+
+
+def test_the_owner_and_mode_are_kept_by_a_completion_too(node: FolderNodeUnderTest) -> None:
+    path = node / "k"
+    path.write_bytes(b"old")
+    os.chown(path, 4242, 4343)
+    path.chmod(0o664)
+
+    async def scenario(h: Harness) -> None:
+        upload = await h.begin("k")
+        await h.complete(upload, [await h.part(upload, 1, b"1" * PART)])
+
+    node.run(scenario)
+    found = path.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o7777) == (4242, 4343, 0o664)
+
+
+def test_memory_does_not_grow_with_the_body(node: FolderNodeUnderTest) -> None:
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    async def scenario(h: Harness) -> None:
+        chunk = os.urandom(1 << 18)
+        staged = await h.driver.stage(h.at("k"), expected_size=None, hashers=[])
+        await staged.write(chunk * 8)
+        before = resident()
+        for _ in range(1200):
+            await staged.write(bytes(memoryview(chunk)))
+        assert resident() - before < 24 << 20
+        await staged.discard()
+
+    node.run(scenario)
