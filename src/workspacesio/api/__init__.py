@@ -1,0 +1,1 @@
+"""The JSON API: parse, identify, call a use case, render. No rules."""

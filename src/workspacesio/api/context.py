@@ -1,0 +1,21 @@
+"""What the application is made with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from workspacesio.database.sessions import Database
+from workspacesio.nodes.driver import NodeDriver
+from workspacesio.services.keys import Keyring
+from workspacesio.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class ServerContext:
+    """One in each process. `drivers` opens a node's driver by the node's id; `clock` gives the time, in UTC."""
+
+    database: Database
+    settings: Settings
+    keyring: Keyring = field(repr=False)
+    drivers: Callable[[int], NodeDriver]
+    clock: Callable[[], datetime]

@@ -1,0 +1,110 @@
+"""The outermost layer of the application: limits what comes in, hardens what goes out, catches what nobody caught.
+
+A body is JSON of at most `MAX_BODY_BYTES`, and is there before anything else is done. An unforeseen error is
+logged with the request's id and answered in the one shape, without a trace of what happened inside.
+"""
+
+import logging
+import secrets
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from workspacesio.api.error_responses import error_response
+
+MAX_BODY_BYTES = 1024 * 1024
+
+SECURITY_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+_REQUEST_ID = "workspacesio.request_id"
+
+logger = logging.getLogger(__name__)
+
+
+class Edge:
+    """Wraps the application; itself an ASGI application."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, receive, send)
+        refusal = exchange.refusal() or await exchange.read_body()
+        if refusal is not None:
+            await error_response(*refusal)(scope, receive, exchange.send)
+            return
+        try:
+            await self._app(scope, exchange.receive, exchange.send)
+        except Exception:
+            # `on_unforeseen` has answered, or an answer had begun, and then the connection ends short.
+            logger.exception("request %s failed: %s %s", exchange.request_id, scope["method"], scope["path"])
+
+
+async def on_unforeseen(request: Request, _error: Exception) -> Response:
+    """The answer to what nobody foresaw; the edge logs it."""
+    request_id = request.scope[_REQUEST_ID]
+    message = f"Something went wrong here; the server's log has it under {request_id}."
+    return error_response(500, "internal_error", message)
+
+
+class _Exchange:
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.request_id = scope[_REQUEST_ID] = secrets.token_hex(8)
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._body: bytes | None = None
+
+    def refusal(self) -> tuple[int, str, str] | None:
+        """What is wrong with the request before anything of its body is read."""
+        headers = Headers(scope=self._scope)
+        length = headers.get("content-length", "0")
+        if not (length.isascii() and length.isdecimal()):
+            return 400, "malformed", "Content-Length is a number."
+        if int(length[:20]) > MAX_BODY_BYTES:
+            return 413, "too_large", "The request is too large."
+        has_body = int(length[:20]) > 0 or "transfer-encoding" in headers
+        media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if has_body and media_type != "application/json":
+            return 415, "not_json", "The body is JSON; send it as application/json."
+        return None
+
+    async def read_body(self) -> tuple[int, str, str] | None:
+        """The whole body, before anybody else asks for it; what is wrong with it, or None."""
+        parts, size = [], 0
+        while True:
+            message = await self._receive()
+            if message["type"] != "http.request":
+                return 400, "malformed", "The request ended before its body was there."
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if size > MAX_BODY_BYTES:
+                return 413, "too_large", "The request is too large."
+            if not message.get("more_body", False):
+                self._body = b"".join(parts)
+                return None
+
+    async def receive(self) -> Message:
+        if self._body is None:
+            return await self._receive()
+        body, self._body = self._body, None
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-Id"] = self.request_id
+            for name, value in SECURITY_HEADERS.items():
+                headers[name] = value
+        await self._send(message)

@@ -1,0 +1,121 @@
+"""Shares of a workspace, and who has access to it."""
+
+from typing import Annotated, Literal, Self
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel
+
+from workspacesio.api.dependencies import SignedIn
+from workspacesio.api.fields import Body, Enforced, Id, Instant, LevelWord, Line, Moment, Name
+from workspacesio.domain.vocabulary import Level
+from workspacesio.services.access_report import report_access
+from workspacesio.services.nodes import node_of_workspace
+from workspacesio.services.sharing import ShareView, list_shares, revoke_share, share_folder
+
+router = APIRouter(prefix="/workspaces/{workspace_id}", tags=["shares"])
+
+
+class ShareRequest(Body):
+    """`subject`: a username, `@group` or `everyone`. `folder`: in the workspace, '' for all of it."""
+
+    subject: Name
+    level: LevelWord = "read"
+    folder: Line = ""
+    expires_at: Moment | None = None
+
+
+class ShareAnswer(BaseModel):
+    id: int
+    folder: str
+    subject: str
+    level: LevelWord
+    expires_at: Instant | None
+    given_by: str | None
+    created_at: Instant
+
+    @classmethod
+    def of(cls, view: ShareView) -> Self:
+        return cls.model_validate(
+            {**{name: getattr(view, name) for name in cls.model_fields}, "level": view.level.word}
+        )
+
+
+class Shared(ShareAnswer):
+    """`sign_in_command` is all that the other person types."""
+
+    enforced: Literal["enforced", "pending"]
+    sign_in_command: str
+
+
+class Revoked(BaseModel):
+    """What is gone: the share, and those that rested on it."""
+
+    revoked: list[ShareAnswer]
+    enforced: list[Enforced]
+
+
+class AccessAnswer(BaseModel):
+    """`user` is None where `subject` stands for every signed-in user. Who `manages` reads nothing."""
+
+    subject: str
+    user: str | None
+    folder: str
+    level: Literal["read", "readwrite", "own", "owner", "manages"]
+    through: str
+    expires_at: Instant | None
+
+
+@router.get("/shares")
+def shares(call: SignedIn, workspace_id: Id) -> list[ShareAnswer]:
+    """All for the owner; for others those in folders that they hold at `own`, and those that concern them."""
+    with call.read() as (session, actor, now):
+        views = list_shares(session, actor=actor, workspace_id=workspace_id, now=now)
+    return [ShareAnswer.of(view) for view in views]
+
+
+@router.post("/shares", status_code=201, responses={200: {"model": Shared, "description": "Changed."}})
+def share(call: SignedIn, workspace_id: Id, wanted: ShareRequest, response: Response) -> Shared:
+    """Give a workspace or a folder in it, up to what the caller holds. Again: replaces level and expiry."""
+    with call.write() as (session, actor, now):
+        view, is_new = share_folder(
+            session,
+            actor=actor,
+            workspace_id=workspace_id,
+            folder=wanted.folder,
+            subject=wanted.subject,
+            level=Level.from_word(wanted.level),
+            expires_at=wanted.expires_at,
+            now=now,
+        )
+    response.status_code = 201 if is_new else 200
+    command = f"wio login {call.visit.public_address} EMAIL"
+    return Shared(**dict(ShareAnswer.of(view)), enforced="enforced", sign_in_command=command)
+
+
+@router.delete("/shares")
+def unshare(
+    call: SignedIn,
+    workspace_id: Id,
+    subject: Annotated[Name, Query(description="A username, `@group` or `everyone`.")],
+    folder: Annotated[Line, Query(description="As it was shared; '' for the whole workspace.")] = "",
+) -> Revoked:
+    """Take a share back, at once, with keys and links issued before. Anybody may leave their own."""
+    with call.write() as (session, actor, now):
+        gone = revoke_share(
+            session, actor=actor, workspace_id=workspace_id, folder=folder, subject=subject, now=now
+        )
+        node = node_of_workspace(session, workspace_id=workspace_id)
+    return Revoked(
+        revoked=[ShareAnswer.of(view) for view in gone], enforced=[Enforced(node=node, state="enforced")]
+    )
+
+
+@router.get("/access")
+def access(call: SignedIn, workspace_id: Id) -> list[AccessAnswer]:
+    """Who has access and through what, for the owner and whoever may share the whole on."""
+    with call.read() as (session, actor, now):
+        found = report_access(session, actor=actor, workspace_id=workspace_id, now=now)
+    return [
+        AccessAnswer.model_validate({name: getattr(one, name) for name in AccessAnswer.model_fields})
+        for one in found
+    ]

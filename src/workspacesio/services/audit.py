@@ -1,0 +1,59 @@
+"""The audit: who did what to what, written in the transaction of the deed."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from workspacesio.database.tables import AuditRecord, Workspace
+from workspacesio.database.visible_places import owned_workspaces
+from workspacesio.domain.errors import Refused
+from workspacesio.domain.permissions import Target, decide
+from workspacesio.domain.vocabulary import Action
+from workspacesio.services.actors import Actor
+
+MAX_RECORDS = 1000
+
+
+def record(
+    session: Session,
+    *,
+    actor: Actor | None,
+    verb: str,
+    target: str,
+    now: datetime,
+    workspace_id: int | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    """Add a record. Without an actor the service itself did it. `details` never holds a secret."""
+    session.add(
+        AuditRecord(
+            at=now,
+            actor_id=actor.user_id if actor else None,
+            actor=actor.username if actor else "service",
+            verb=verb,
+            workspace_id=workspace_id,
+            target=target,
+            details=dict(details or {}),
+        )
+    )
+
+
+def list_records(
+    session: Session, *, actor: Actor, workspace_id: int | None, limit: int, now: datetime
+) -> Sequence[AuditRecord]:
+    """The newest records first: all of them for administrators, else those of workspaces that the caller owns.
+
+    `workspace_id` was resolved for the caller before. Raises Refused when it is another's workspace.
+    """
+    query = select(AuditRecord).order_by(AuditRecord.id.desc()).limit(min(limit, MAX_RECORDS))
+    if workspace_id is not None:
+        query = query.where(AuditRecord.workspace_id == workspace_id)
+    if not decide(actor.caller, Action.SEE_AUDIT, Target(), now):
+        owned = owned_workspaces(actor.caller)
+        if workspace_id is not None and session.scalar(owned.where(Workspace.id == workspace_id)) is None:
+            raise Refused("Only the owner of the workspace and administrators see its audit.")
+        query = query.where(AuditRecord.workspace_id.in_(owned))
+    return session.scalars(query).all()

@@ -1,0 +1,183 @@
+"""Short-lived S3 keys: issue, list, end. The secret exists only in the answer; a row remembers the issuance."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from workspacesio.database.tables import Credential, Node, User, Workspace
+from workspacesio.database.visibility import readable_folders
+from workspacesio.domain.errors import Invalid, NotFound
+from workspacesio.domain.permissions import Caller
+from workspacesio.domain.vocabulary import Level
+from workspacesio.services.keys import Keyring
+from workspacesio.services.sealed_tokens import (
+    MAX_NARROWED_WORKSPACES,
+    TokenContents,
+    new_access_key_id,
+    seal,
+    secret_access_key,
+)
+
+MIN_SECONDS = 15
+DEFAULT_SECONDS = 3600
+REGION = "us-east-1"
+"""Clients want one; the endpoint has no regions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A credential as its holder gets it, once."""
+
+    credential_id: int
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str = field(repr=False)
+    issued_at: datetime
+    expires_at: datetime
+    node_id: int
+    read_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """A workspace that a credential reaches, with the folders of it and the level on each."""
+
+    workspace_id: int
+    name: str
+    owner: str
+    bucket: str
+    prefix: str
+    folders: tuple[tuple[str, Level], ...]
+
+
+def issue_credential(
+    session: Session,
+    *,
+    keyring: Keyring,
+    caller: Caller,
+    node: Node,
+    duration: timedelta,
+    longest: timedelta,
+    now: datetime,
+    latest_expiry: datetime | None = None,
+    sign_in_id: int | None = None,
+    api_key_id: int | None = None,
+) -> Issued:
+    """Keys of `caller` on `node`, as narrow as `caller.narrowing`. They live no longer than `latest_expiry`.
+
+    Raises Invalid for a duration that is too short or too long, and for too many workspaces to be named.
+    """
+    if not timedelta(seconds=MIN_SECONDS) <= duration <= longest:
+        raise Invalid(
+            f"A credential lives between {MIN_SECONDS} seconds and {int(longest.total_seconds())} seconds.",
+            code="invalid_duration",
+        )
+    narrowed = caller.narrowing.workspaces
+    if narrowed is not None and len(narrowed) > MAX_NARROWED_WORKSPACES:
+        raise Invalid(
+            f"A credential can be narrowed to at most {MAX_NARROWED_WORKSPACES} workspaces; ask for one that "
+            "covers the node.",
+            code="too_many_workspaces",
+        )
+    expires_at = (now + duration).replace(microsecond=0)
+    if latest_expiry is not None:
+        expires_at = min(expires_at, latest_expiry.replace(microsecond=0))
+    access_key_id = new_access_key_id()
+    row = Credential(
+        user_id=caller.user_id,
+        node_id=node.id,
+        access_key_id=access_key_id,
+        narrowed_to=None if narrowed is None else sorted(narrowed),
+        read_only=caller.narrowing.read_only,
+        issued_at=now,
+        expires_at=expires_at,
+        sign_in_id=sign_in_id,
+        api_key_id=api_key_id,
+    )
+    session.add(row)
+    session.flush()
+    contents = TokenContents(row.id, caller.user_id, node.id, access_key_id, expires_at, caller.narrowing)
+    return Issued(
+        row.id,
+        access_key_id,
+        secret_access_key(keyring, node.id, access_key_id),
+        seal(keyring, contents),
+        now,
+        expires_at,
+        node.id,
+        caller.narrowing.read_only,
+    )
+
+
+def covered_workspaces(session: Session, *, caller: Caller, node: Node, now: datetime) -> list[Covered]:
+    """What a credential of `caller` on `node` reaches now."""
+    readable = readable_folders(caller, now).subquery()
+    rows = session.execute(
+        select(
+            Workspace.id,
+            Workspace.name,
+            User.username,
+            Workspace.bucket,
+            Workspace.prefix,
+            readable.c.folder,
+            readable.c.level,
+        )
+        .join(readable, readable.c.workspace_id == Workspace.id)
+        .join(User, User.id == Workspace.owner_id)
+        .where(Workspace.node_id == node.id)
+        .order_by(User.username, Workspace.name, readable.c.folder)
+    ).all()
+    found: dict[int, Covered] = {}
+    levels: dict[int, dict[str, Level]] = {}
+    for workspace_id, name, owner, bucket, prefix, folder, level in rows:
+        folders = levels.setdefault(workspace_id, {})
+        folders[folder] = max(Level(level), folders.get(folder, Level.READ))
+        found[workspace_id] = Covered(workspace_id, name, owner, bucket, prefix, tuple(sorted(folders.items())))
+    return list(found.values())
+
+
+def active_credentials(session: Session, *, user_id: int, now: datetime) -> Sequence[Credential]:
+    return session.scalars(
+        select(Credential)
+        .where(Credential.user_id == user_id, Credential.revoked_at.is_(None), Credential.expires_at > now)
+        .order_by(Credential.id)
+    ).all()
+
+
+def revoke_credential(session: Session, *, user_id: int, credential_id: int, now: datetime) -> None:
+    """End one credential of the user at once; raises NotFound for another's or an unknown one."""
+    row = session.get(Credential, credential_id)
+    if row is None or row.user_id != user_id:
+        raise NotFound("There is no such credential of yours; `wio credential ls` shows them.")
+    if row.revoked_at is None:
+        row.revoked_at = now
+
+
+def revoke_credentials_of(
+    session: Session,
+    *,
+    now: datetime,
+    user_id: int | None = None,
+    sign_in_id: int | None = None,
+    api_key_id: int | None = None,
+) -> None:
+    """End what was issued to a user, or with one session or API key: exactly one of them is given."""
+    given = [
+        condition
+        for condition, value in (
+            (Credential.user_id == user_id, user_id),
+            (Credential.sign_in_id == sign_in_id, sign_in_id),
+            (Credential.api_key_id == api_key_id, api_key_id),
+        )
+        if value is not None
+    ]
+    if len(given) != 1:
+        raise ValueError("name exactly one of user_id, sign_in_id and api_key_id")
+    session.execute(
+        update(Credential)
+        .where(given[0], Credential.revoked_at.is_(None), Credential.expires_at > now)
+        .values(revoked_at=now)
+    )

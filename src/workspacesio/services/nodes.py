@@ -1,0 +1,151 @@
+"""Nodes: add, list, show, remove. Nothing here touches what is stored on them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from workspacesio.database.tables import Node, Root, Workspace, WorkspaceRemoval
+from workspacesio.database.visible_places import seen_nodes
+from workspacesio.domain.errors import Conflict
+from workspacesio.domain.names import check_bucket, check_service_name
+from workspacesio.domain.vocabulary import Action, FolderLayout, NodeKind
+from workspacesio.services.actors import Actor
+from workspacesio.services.audit import record
+from workspacesio.services.authorization import find_node, require_service
+from workspacesio.services.node_folders import CheckedFolder, check_no_overlap
+
+
+def list_nodes(session: Session, *, actor: Actor) -> Sequence[Node]:
+    """The nodes that the caller operates, by name."""
+    return session.scalars(select(Node).where(Node.id.in_(seen_nodes(actor.caller))).order_by(Node.name)).all()
+
+
+def show_node(session: Session, *, actor: Actor, name: str, now: datetime) -> Node:
+    return find_node(session, actor=actor, name=name, action=Action.SEE_NODE, now=now)
+
+
+def root_names(session: Session, *, node_id: int) -> list[str]:
+    return list(session.scalars(select(Root.name).where(Root.node_id == node_id).order_by(Root.name)))
+
+
+def node_name(session: Session, *, node_id: int) -> str:
+    return session.get_one(Node, node_id).name
+
+
+def node_of_workspace(session: Session, *, workspace_id: int) -> str:
+    """The name of the node that holds a workspace which the caller was found to see."""
+    return node_name(session, node_id=session.get_one(Workspace, workspace_id).node_id)
+
+
+def may_add_node(actor: Actor, *, now: datetime) -> None:
+    """Raises Refused: only administrators add nodes, as a folder of the server is the service's own business."""
+    require_service(actor, Action.ADD_NODE, now)
+
+
+def add_folder_node(
+    session: Session,
+    *,
+    actor: Actor,
+    name: str,
+    folder: CheckedFolder,
+    layout: FolderLayout,
+    bucket: str | None,
+    read_only: bool,
+    serve_owner_only: bool,
+    cross_filesystems: bool,
+    now: datetime,
+) -> Node:
+    """A node over a folder that `check_node_folder` let pass. Administrators operate it too."""
+    may_add_node(actor, now=now)
+    node = insert_folder_node(
+        session,
+        name=name,
+        folder=folder,
+        layout=layout,
+        bucket=bucket,
+        read_only=read_only,
+        serve_owner_only=serve_owner_only,
+        cross_filesystems=cross_filesystems,
+        operator_id=actor.user_id,
+        now=now,
+    )
+    record(
+        session,
+        actor=actor,
+        verb="node.add",
+        target=name,
+        now=now,
+        details={"kind": node.kind, "path": node.path, "layout": node.layout, "read_only": read_only},
+    )
+    return node
+
+
+def insert_folder_node(
+    session: Session,
+    *,
+    name: str,
+    folder: CheckedFolder,
+    layout: FolderLayout,
+    bucket: str | None,
+    read_only: bool,
+    serve_owner_only: bool,
+    cross_filesystems: bool,
+    operator_id: int | None,
+    now: datetime,
+) -> Node:
+    """Checks names and overlaps, decides nothing; raises Invalid and Conflict."""
+    check_service_name(name, "node")
+    if layout is FolderLayout.BUCKET:
+        check_bucket(bucket or "")
+    if session.scalar(select(Node.id).where(Node.name == name)) is not None:
+        raise Conflict(f"There is a node {name!r} already.", code="taken")
+    check_no_overlap(folder.path, [path for path in session.scalars(select(Node.path)) if path])
+    node = Node(
+        name=name,
+        kind=NodeKind.FOLDER.value,
+        operator_id=operator_id,
+        run_by_service=True,
+        read_only=read_only,
+        path=folder.path,
+        layout=layout.value,
+        bucket=bucket if layout is FolderLayout.BUCKET else None,
+        serve_owner_only=serve_owner_only,
+        cross_filesystems=cross_filesystems,
+        filesystem_identity=folder.filesystem_identity,
+        created_at=now,
+    )
+    session.add(node)
+    session.flush()
+    return node
+
+
+def remove_node(session: Session, *, actor: Actor, name: str, force: bool, now: datetime) -> None:
+    """Forget the node and its roots; every file stays. `force` forgets its workspaces too."""
+    node = find_node(session, actor=actor, name=name, action=Action.CHANGE_NODE, now=now)
+    workspaces = session.scalars(select(Workspace).where(Workspace.node_id == node.id)).all()
+    if workspaces and not force:
+        raise Conflict(
+            f"The node has {len(workspaces)} workspace(s); delete or release them first, or say force to forget "
+            "them while their files stay.",
+            code="node_not_empty",
+            details={"workspaces": len(workspaces)},
+        )
+    pending = select(func.count()).select_from(WorkspaceRemoval).where(WorkspaceRemoval.node_id == node.id)
+    if session.scalar(pending) and not force:
+        raise Conflict("Objects of a deleted workspace are still being deleted there; try again later.")
+    for workspace in workspaces:
+        record(
+            session,
+            actor=actor,
+            verb="workspace.forget",
+            target=workspace.name,
+            workspace_id=workspace.id,
+            now=now,
+            details={"bucket": workspace.bucket, "prefix": workspace.prefix},
+        )
+    for table in (WorkspaceRemoval, Workspace, Root):
+        session.execute(delete(table).where(table.node_id == node.id))
+    session.delete(node)
+    record(session, actor=actor, verb="node.remove", target=name, now=now, details={"path": node.path})

@@ -1,0 +1,79 @@
+"""How often a password may be tried: a limit in rate that holds across processes.
+
+An attempt is counted before the password is verified and forgiven when it was right, so that attempts made at
+the same time count too. Within `WINDOW`: 10 failures for an account from one address, 30 for an account, 100 from
+an address. Accounts that don't exist are counted like those that do.
+"""
+
+import hashlib
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from workspacesio.database.tables import SignInAttempt
+from workspacesio.domain.errors import TooManyAttempts
+
+WINDOW = timedelta(minutes=15)
+PER_ACCOUNT_AND_ADDRESS = 10
+PER_ACCOUNT = 30
+PER_ADDRESS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The rows that stand for one attempt."""
+
+    ids: tuple[int, ...]
+
+
+def begin_attempt(session: Session, *, account: str, address: str, now: datetime) -> Attempt:
+    """Count an attempt, or raise TooManyAttempts with the time to wait. In a write transaction: one at a time."""
+    limits = (
+        (_subject("both", account, address), PER_ACCOUNT_AND_ADDRESS),
+        (_subject("account", account), PER_ACCOUNT),
+        (_subject("address", address), PER_ADDRESS),
+    )
+    for subject, limit in limits:
+        session.execute(
+            delete(SignInAttempt).where(SignInAttempt.subject == subject, SignInAttempt.at <= now - WINDOW)
+        )
+        # The attempt that has to leave the window before another is allowed.
+        oldest = session.scalar(
+            select(SignInAttempt.at)
+            .where(SignInAttempt.subject == subject)
+            .order_by(SignInAttempt.at.desc())
+            .offset(limit - 1)
+            .limit(1)
+        )
+        if oldest is not None:
+            raise _too_many(oldest + WINDOW - now)
+    rows = [SignInAttempt(subject=subject, at=now) for subject, _ in limits]
+    session.add_all(rows)
+    session.flush()
+    return Attempt(tuple(row.id for row in rows))
+
+
+def forgive_attempt(session: Session, attempt: Attempt) -> None:
+    """The password was right: this attempt counts no more. Earlier failures do."""
+    session.execute(delete(SignInAttempt).where(SignInAttempt.id.in_(attempt.ids)))
+
+
+def _subject(*parts: str) -> bytes:
+    """A hash, so that the table tells nothing of who tried from where."""
+    digest = hashlib.sha256()
+    for part in parts:
+        encoded = part.encode(errors="surrogatepass")
+        digest.update(len(encoded).to_bytes(8, "big") + encoded)
+    return digest.digest()
+
+
+def _too_many(wait: timedelta) -> TooManyAttempts:
+    seconds = max(1, math.ceil(wait.total_seconds()))
+    minutes = math.ceil(seconds / 60)
+    return TooManyAttempts(
+        f"Too many failed attempts to sign in; try again in {minutes} minute{'s' if minutes > 1 else ''}.",
+        details={"retry_after_seconds": seconds},
+    )

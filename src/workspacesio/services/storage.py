@@ -1,0 +1,136 @@
+"""What use cases ask of a node's storage, from threads, outside of transactions.
+
+Storage is looked at before a transaction and never in it: check, act, and the transaction checks its own facts
+again. Everything raised by a driver becomes one of the errors that callers understand.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from workspacesio.domain.errors import Conflict, NotFound, Unavailable
+from workspacesio.nodes.driver import (
+    ListRequest,
+    NodeDown,
+    NodeDriver,
+    NodeError,
+    NodeRefused,
+    NoSuchBucket,
+    ObjectAddress,
+    ObjectSummary,
+    Scope,
+)
+
+PAGE = 1000
+AT_ONCE = 16
+
+T = TypeVar("T")
+
+
+class Wait(Protocol):
+    """Runs a coroutine on the event loop on which drivers live, from a thread, and waits for its result."""
+
+    def __call__(self, coroutine: Coroutine[Any, Any, T], /) -> T: ...
+
+
+def wait_on(loop: asyncio.AbstractEventLoop) -> Wait:
+    """Waits for coroutines that run on `loop`; never called from the loop itself."""
+
+    def wait(coroutine: Coroutine[Any, Any, T], /) -> T:
+        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+
+    return wait
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """What `delete_objects` came to. `finished`: nothing was left when it looked again."""
+
+    objects: int
+    bytes: int
+    finished: bool
+
+
+class Storage:
+    """One node's storage. Raises Unavailable when the node is down."""
+
+    def __init__(self, driver: NodeDriver, wait: Wait) -> None:
+        self._driver = driver
+        self._wait = wait
+
+    def require_up(self) -> None:
+        with node_errors():
+            self._wait(self._driver.check())
+
+    def has_bucket(self, bucket: str) -> bool:
+        with node_errors():
+            return any(found.name == bucket for found in self._wait(self._driver.buckets()))
+
+    def holds_objects(self, bucket: str, prefix: str) -> bool:
+        """Whether an object is stored under the prefix."""
+        with node_errors():
+            page = self._wait(self._driver.list_objects(Scope(bucket, prefix), ListRequest(prefix, max_keys=1)))
+        return bool(page.objects)
+
+    def delete_objects(self, bucket: str, prefix: str, *, stop: Callable[[], bool]) -> Deleted:
+        """Delete what is stored under the prefix, page by page, until nothing is left or `stop()` says so.
+
+        Objects that the operating system doesn't let go are passed over, and then it is not finished.
+        """
+        objects = size = 0
+        passed_over = False
+        after = ""
+        with node_errors():
+            self._wait(self._abort_uploads(Scope(bucket, prefix)))
+            while not stop():
+                request = ListRequest(prefix, after=after, max_keys=PAGE)
+                page = self._wait(self._driver.list_objects(Scope(bucket, prefix), request))
+                gone = self._wait(self._delete_page(bucket, prefix, page.objects))
+                objects += len(gone)
+                size += sum(one.size for one in gone)
+                passed_over = passed_over or len(gone) < len(page.objects)
+                if page.next_after is None:
+                    return Deleted(objects, size, not passed_over)
+                after = page.next_after
+        return Deleted(objects, size, finished=False)
+
+    async def _abort_uploads(self, scope: Scope) -> None:
+        for upload in await self._driver.uploads(scope, scope.boundary):
+            await self._driver.abort_upload(
+                ObjectAddress(scope.bucket, upload.key, scope.boundary), upload.upload_id
+            )
+
+    async def _delete_page(
+        self, bucket: str, prefix: str, objects: tuple[ObjectSummary, ...]
+    ) -> list[ObjectSummary]:
+        """Deepest names first, so that a folder's own entry goes after what it holds."""
+        gone: list[ObjectSummary] = []
+        waiting = sorted(objects, key=lambda one: one.key, reverse=True)
+        for first in range(0, len(waiting), AT_ONCE):
+            batch = waiting[first : first + AT_ONCE]
+            results = await asyncio.gather(
+                *(self._driver.delete(ObjectAddress(bucket, one.key, prefix)) for one in batch),
+                return_exceptions=True,
+            )
+            for one, result in zip(batch, results, strict=True):
+                if isinstance(result, NodeRefused):
+                    continue
+                if isinstance(result, BaseException):
+                    raise result
+                gone.append(one)
+        return gone
+
+
+@contextmanager
+def node_errors() -> Iterator[None]:
+    """Turn what a driver raises into errors that callers understand."""
+    try:
+        yield
+    except NodeDown as error:
+        raise Unavailable(f"The node can't be used at the moment: {error}", code="node_down") from error
+    except NoSuchBucket as error:
+        raise NotFound("There is no such bucket on the node.", code="no_such_bucket") from error
+    except NodeError as error:
+        raise Conflict(str(error), code="node_refused") from error

@@ -1,0 +1,65 @@
+"""What `name/path` and `owner/name/path` mean, and that ambiguity is told, not guessed."""
+
+from __future__ import annotations
+
+from api.plane import Plane
+
+
+def _meaning(plane: Plane, who: str, reference: str, purpose: str = "read") -> tuple[str, str]:
+    found = plane.do(who, "GET", "/workspaces/resolve", reference=reference, purpose=purpose)
+    return found["workspace"]["reference"], found["path"]
+
+
+def test_ones_own_goes_first(plane: Plane) -> None:
+    plane.workspace("ada", "scans")
+    other = plane.workspace("bob", "scans")
+    plane.share("bob", other["id"], "ada", "readwrite")
+    assert _meaning(plane, "ada", "scans/a/b.txt") == ("ada/scans", "a/b.txt")
+    assert _meaning(plane, "ada", "scans") == ("ada/scans", "")
+    assert _meaning(plane, "ada", "bob/scans/a/") == ("bob/scans", "a/")
+
+
+def test_a_shared_name_is_for_reading_only(plane: Plane) -> None:
+    other = plane.workspace("bob", "scans")
+    plane.share("bob", other["id"], "ada", "readwrite")
+    assert _meaning(plane, "ada", "scans/x") == ("bob/scans", "x")
+    plane.refused(
+        404, "no_such_workspace", "ada", "GET", "/workspaces/resolve", reference="scans/x", purpose="write"
+    )
+    assert _meaning(plane, "ada", "bob/scans/x", "write") == ("bob/scans", "x")
+
+
+def test_two_shared_ones_are_ambiguous(plane: Plane) -> None:
+    for owner in ("bob", "carol"):
+        plane.share(owner, plane.workspace(owner, "scans")["id"], "ada")
+    error = plane.refused(409, "ambiguous", "ada", "GET", "/workspaces/resolve", reference="scans/x")
+    assert error["details"]["candidates"] == ["bob/scans/x", "carol/scans/x"]
+
+
+def test_an_owner_who_is_called_like_a_workspace(plane: Plane) -> None:
+    plane.workspace("ada", "bob")
+    plane.share("bob", plane.workspace("bob", "scans")["id"], "ada")
+    error = plane.refused(409, "ambiguous", "ada", "GET", "/workspaces/resolve", reference="bob/scans/x")
+    assert error["details"]["candidates"] == ["ada/bob/scans/x", "bob/scans/x"]
+    assert _meaning(plane, "ada", "scans/x") == ("bob/scans", "x")
+    assert _meaning(plane, "ada", "ada/bob/scans/x") == ("ada/bob", "scans/x")
+
+
+def test_ones_own_workspace_that_is_called_like_oneself(plane: Plane) -> None:
+    plane.workspace("ada", "ada")
+    assert _meaning(plane, "ada", "ada/ada/x") == ("ada/ada", "x")
+    assert _meaning(plane, "ada", "ada/x") == ("ada/ada", "x")
+
+
+def test_what_is_hidden_is_not_found(plane: Plane) -> None:
+    plane.workspace("bob", "secret")
+    hidden = plane.refused(404, "no_such_workspace", "ada", "GET", "/workspaces/resolve", reference="bob/secret")
+    absent = plane.refused(404, "no_such_workspace", "ada", "GET", "/workspaces/resolve", reference="bob/absent")
+    assert hidden["message"].replace("secret", "absent") == absent["message"]
+    plane.refused(422, "invalid_reference", "ada", "GET", "/workspaces/resolve", reference="/x")
+
+
+def test_managers_name_what_they_may_not_read(plane: Plane) -> None:
+    plane.workspace("bob", "scans")
+    assert _meaning(plane, "root", "bob/scans") == ("bob/scans", "")
+    plane.refused(404, "no_such_workspace", "root", "GET", "/workspaces/resolve", reference="scans")
