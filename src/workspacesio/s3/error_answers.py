@@ -1,0 +1,89 @@
+"""From what went wrong below to an S3 error: one table for nodes, one for the authority.
+
+A test holds the tables complete: every class of `nodes.driver` and `domain.errors` is in one of them. What
+isn't in them is a mistake of ours and becomes InternalError, with the request's id and nothing else.
+"""
+
+import logging
+
+from workspacesio.domain import errors
+from workspacesio.nodes import driver
+from workspacesio.s3.error_codes import ErrorCode, S3Error
+
+_log = logging.getLogger(__name__)
+
+NODE_ANSWERS: dict[type[driver.NodeError], ErrorCode] = {
+    driver.NodeError: ErrorCode.ServiceUnavailable,
+    driver.NodeDown: ErrorCode.ServiceUnavailable,
+    driver.NodeReadOnly: ErrorCode.AccessDenied,
+    driver.NodeFull: ErrorCode.InsufficientStorage,
+    driver.NodeRefused: ErrorCode.AccessDenied,
+    driver.NoSuchBucket: ErrorCode.NoSuchBucket,
+    driver.BucketExists: ErrorCode.BucketAlreadyOwnedByYou,
+    driver.BucketNotEmpty: ErrorCode.BucketNotEmpty,
+    driver.NoSuchObject: ErrorCode.NoSuchKey,
+    driver.NoSuchUpload: ErrorCode.NoSuchUpload,
+    driver.KeyNotPossible: ErrorCode.InvalidArgument,
+    driver.PreconditionFailed: ErrorCode.PreconditionFailed,
+    driver.InvalidPart: ErrorCode.InvalidPart,
+    driver.InvalidPartOrder: ErrorCode.InvalidPartOrder,
+    driver.PartTooSmall: ErrorCode.EntityTooSmall,
+    driver.RangeNotSatisfiable: ErrorCode.InvalidRange,
+    # Every S3 client tries again after 503, and finds the object as it is by then.
+    driver.ObjectChanged: ErrorCode.ServiceUnavailable,
+}
+
+_SAYS_WHY = (
+    driver.NodeReadOnly,
+    driver.NodeFull,
+    driver.NodeRefused,
+    driver.KeyNotPossible,
+    driver.ObjectChanged,
+)
+"""Where the node's sentence says more than S3's: the caller may act here, and has to know what is in the way."""
+
+DOMAIN_ANSWERS: dict[type[errors.WorkspacesIOError], ErrorCode] = {
+    errors.WorkspacesIOError: ErrorCode.InternalError,
+    errors.Unauthenticated: ErrorCode.AccessDenied,
+    errors.TooManyAttempts: ErrorCode.SlowDown,
+    errors.Refused: ErrorCode.AccessDenied,
+    # What the caller can't see is never told apart from what isn't there.
+    errors.NotFound: ErrorCode.AccessDenied,
+    errors.Conflict: ErrorCode.OperationAborted,
+    errors.Ambiguous: ErrorCode.OperationAborted,
+    errors.Invalid: ErrorCode.InvalidArgument,
+    errors.NotSupported: ErrorCode.NotImplemented,
+    errors.Unavailable: ErrorCode.ServiceUnavailable,
+}
+
+_SHOWN = (errors.Invalid, errors.Conflict, errors.NotSupported)
+
+
+def s3_error(error: Exception) -> S3Error | None:
+    """The S3 error that answers `error`, or None for one that nobody foresaw."""
+    if isinstance(error, S3Error):
+        return error
+    for kind in type(error).__mro__:
+        if kind in NODE_ANSWERS:
+            return _node_answer(error, NODE_ANSWERS[kind])
+        if kind in DOMAIN_ANSWERS:
+            return S3Error(DOMAIN_ANSWERS[kind], str(error) if isinstance(error, _SHOWN) else None)
+    return None
+
+
+def error_answer(error: Exception, request_id: str) -> S3Error:
+    """The S3 error that answers `error`; one that nobody foresaw is logged with the request's id."""
+    answer = s3_error(error)
+    if answer is None:
+        _log.error("request %s failed", request_id, exc_info=error)
+        return S3Error(ErrorCode.InternalError)
+    if answer is not error and answer.status >= 500:
+        _log.warning("request %s: %s: %s", request_id, type(error).__name__, str(error))
+    return answer
+
+
+def _node_answer(error: Exception, code: ErrorCode) -> S3Error:
+    if isinstance(error, driver.RangeNotSatisfiable):
+        return S3Error(code, ActualObjectSize=error.size)
+    message = str(error) if isinstance(error, _SAYS_WHY) else ""
+    return S3Error(code, message or None)

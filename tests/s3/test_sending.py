@@ -1,0 +1,140 @@
+"""What happens to an answer while it is sent: readers that go away or stop, objects that change, the access line."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from s3.sockets import connected, head_of
+from s3.world import BUCKET, SETTINGS, World, running_world
+
+SIZE = 64 * 1024 * 1024
+TARGET = f"/{BUCKET}/ada/big"
+
+
+@pytest.fixture
+def impatient(tmp_path: Path) -> Iterator[World]:
+    settings = replace(SETTINGS, send_idle_seconds=1.0)
+    with running_world(str(tmp_path / "served"), str(tmp_path / "state"), settings) as world:
+        os.makedirs(world.path("ada"))
+        with open(world.path("ada/big"), "wb") as file:
+            file.write(b"old!" * (SIZE // 4))
+        yield world
+
+
+def opened(world: World, key: str = "ada/big") -> int:
+    """How many descriptors of this process, in which the server runs, are open on the object."""
+    found = 0
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            found += os.readlink(f"/proc/self/fd/{name}").startswith(world.path(key))
+        except OSError:
+            continue
+    return found
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def test_a_reader_that_goes_away_leaves_nothing_open(impatient: World) -> None:
+    world = impatient
+    for _ in range(3):
+        with connected(world) as connection:
+            connection.sendall(head_of(world, "GET", TARGET, world.signed("GET", TARGET)))
+            assert connection.recv(65536)
+    wait_until(lambda: opened(world) == 0, 5)
+    assert world.raw("HEAD", TARGET).status == 200
+
+
+def test_a_reader_that_stops_reading_is_let_go(impatient: World) -> None:
+    world = impatient
+    with connected(world) as connection:
+        connection.sendall(head_of(world, "GET", TARGET, world.signed("GET", TARGET)))
+        assert connection.recv(65536)
+        assert opened(world) == 1
+        wait_until(lambda: opened(world) == 0, 5)
+        got = 65536
+        connection.settimeout(5)
+        while piece := connection.recv(1 << 20):
+            got += len(piece)
+        assert got < SIZE
+
+
+def test_a_reader_that_is_slow_but_reads_gets_everything(impatient: World) -> None:
+    world = impatient
+    with connected(world) as connection:
+        headers = {**world.signed("GET", TARGET), "Connection": "close"}
+        connection.sendall(head_of(world, "GET", TARGET, headers))
+        got = 0
+        while piece := connection.recv(1 << 20):
+            got += len(piece)
+            if got < 4_000_000:
+                time.sleep(0.1)
+    assert got > SIZE
+
+
+def test_an_object_that_changes_under_its_reader_is_never_mixed(impatient: World) -> None:
+    """In place, as a shell does it: the reader gets the old bytes or a body that ends early."""
+    world = impatient
+    with connected(world) as connection:
+        connection.sendall(head_of(world, "GET", TARGET, world.signed("GET", TARGET)))
+        received = connection.recv(1 << 20)
+        time.sleep(0.05)
+        with open(world.path("ada/big"), "r+b") as file:
+            file.write(b"NEW?" * (SIZE // 4))
+        connection.settimeout(5)
+        while piece := connection.recv(1 << 20):
+            received += piece
+    body = received.partition(b"\r\n\r\n")[2]
+    assert len(body) < SIZE
+    assert b"NEW?" not in body
+
+
+def test_many_readers_at_once(impatient: World) -> None:
+    world = impatient
+
+    async def read(session: int) -> bool:
+        reader, writer = await asyncio.open_connection("127.0.0.1", world.port)
+        headers = {**world.signed("GET", TARGET), "Connection": "close"}
+        writer.write(head_of(world, "GET", TARGET, headers))
+        received = await reader.read(-1)
+        writer.close()
+        return received.endswith(b"old!" * 100) and len(received) > SIZE
+
+    async def all_of_them() -> list[bool]:
+        return await asyncio.gather(*(read(session) for session in range(4)))
+
+    assert asyncio.run(all_of_them()) == [True] * 4
+    wait_until(lambda: opened(world) == 0, 5)
+
+
+def test_the_access_line(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """It says who, what and how it went, and neither query nor headers, where secrets are."""
+    caplog.set_level(logging.INFO, logger="workspacesio.s3.access")
+    answer = world.raw("GET", f"/{BUCKET}/ada/%0Anone%22?X-Secret=hidden")
+    client = world.client()
+    link = client.generate_presigned_url("get_object", {"Bucket": BUCKET, "Key": "ada/none"})
+    world.raw("GET", link.removeprefix(world.url), sign=False)
+    wait_until(lambda: len(caplog.records) >= 2, 5)
+    first = caplog.records[0].getMessage()
+    assert re.fullmatch(
+        rf'{answer.headers["x-amz-request-id"]} 127\.0\.0\.1:\d+ "GET /data/ada/\\nnone\\"" 404 NoSuchKey done [\d.]+ms',
+        first,
+    ), first
+    for record in caplog.records:
+        said = record.getMessage()
+        assert "hidden" not in said
+        assert world.ada.token not in said
+        assert "X-Amz" not in said
