@@ -1,0 +1,29 @@
+"""docs/api.md from the application's OpenAPI description."""
+
+from typing import Any, cast
+
+from workspacesio.api.app import create_routes
+from workspacesio.api.context import ServerContext
+
+
+def markdown() -> str:
+    # Describing the routes asks nothing of what they run with.
+    document: dict[str, Any] = create_routes(cast(ServerContext, None)).openapi()
+    lines = [
+        "# HTTP API",
+        "",
+        "JSON under `/api/v1`, described by OpenAPI at `/api/v1/openapi.json`. A caller shows",
+        "`Authorization: Bearer TOKEN`, the token being that of a session (`wio login`) or an API key",
+        "(`wio api-key create`).",
+        "",
+        'Every error has one shape: `{"error": {"code": …, "message": …, "details": {…}}}`. The code is stable; the',
+        "message is one sentence that says what to do next. What the caller may not see is answered 404.",
+        "",
+        "| method | path | does |",
+        "|---|---|---|",
+    ]
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            text = (operation.get("description") or operation.get("summary", "")).splitlines()
+            lines.append(f"| {method.upper()} | `{path}` | {text[0] if text else ''} |")
+    return "\n".join(lines) + "\n"

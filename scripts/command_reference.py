@@ -1,0 +1,109 @@
+"""docs/commands.md, from the parsers of `wio` (argparse's own layout differs between versions of Python)."""
+
+from __future__ import annotations
+
+import argparse
+
+from workspacesio.cli import mc_command, registry
+from workspacesio.cli.parser import build
+
+INTRODUCTION = """\
+# Commands
+
+<!-- Written by scripts/generate-docs from the commands themselves. -->
+
+Exit status: 0 done, 1 refused or failed, 2 wrong usage; `wio mc` and `wio exec` end with that of what they run.
+Errors go to standard error in one sentence that says what to do next. Every listing takes `--json`.
+
+A workspace is written `name/path` or `owner/name/path`. Durations are a number and `s`, `m`, `h`, `d` or `w`; a
+date such as `2027-01-31` holds until its end.
+
+| what | where |
+|---|---|
+| the server and your session tokens | `$XDG_CONFIG_HOME/workspacesio/config.json`, readable by you alone |
+| cached credentials, until shortly before they expire | `$XDG_CACHE_HOME/workspacesio/`, readable by you alone |
+| `WIO_API_URL` | the server to use instead of the one signed in to last |
+| `WIO_TOKEN` | a session token or API key to use instead of the one kept |
+| `WIO_MC` | the MinIO client, where it isn't `mc` or `mcli` on the PATH |
+| `SSL_CERT_FILE`, `https_proxy`, `http_proxy`, `all_proxy`, `no_proxy` | certificates to trust, the way out |
+"""
+
+
+def markdown() -> str:
+    """The whole document."""
+    text = INTRODUCTION
+    short = {long: words for words, long in registry.SHORT_FORMS.items()}
+    for title, tops in registry.SECTIONS:
+        text += f"\n## {title}\n"
+        for top in tops:
+            for words in [top] if top in registry.COMMANDS else registry.members(top):
+                text += "\n" + _command(words, short.get(words))
+    return text
+
+
+def _command(words: str, short: str | None) -> str:
+    summary = registry.COMMANDS[words][2]
+    heading = f"### wio {words}\n\n"
+    if words == "mc":
+        return f"{heading}```\n{mc_command.help_text()}```\n"
+    parser = build(words)
+    also = f" Also `wio {short}`." if short else ""
+    text = f"{heading}`{_usage(words, parser)}`\n\n{summary[:1].upper()}{summary[1:]}.{also}\n"
+    described = [action for action in _actions(parser) if action.help]
+    if described:
+        text += "\n| | |\n|---|---|\n"
+        text += "".join(f"| {_spelled(action)} | {_cell(_help(action))} |\n" for action in described)
+    if parser.epilog:
+        text += f"\n{parser.epilog}\n"
+    return text
+
+
+def _usage(words: str, parser: argparse.ArgumentParser) -> str:
+    if parser.usage:
+        return parser.usage.replace("[options]", _options(parser))
+    positions = " ".join(_position(action) for action in _actions(parser) if not action.option_strings)
+    return " ".join(part for part in (f"wio {words}", positions, _options(parser)) if part)
+
+
+def _options(parser: argparse.ArgumentParser) -> str:
+    return " ".join(
+        _option(action) if action.required else f"[{_option(action)}]"
+        for action in _actions(parser)
+        if action.option_strings
+    )
+
+
+def _actions(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    return [action for action in parser._actions if not isinstance(action, argparse._HelpAction)]
+
+
+def _name(action: argparse.Action) -> str:
+    if isinstance(action.metavar, str):
+        return action.metavar
+    return "|".join(action.choices) if action.choices else action.dest.upper()
+
+
+def _position(action: argparse.Action) -> str:
+    name = _name(action)
+    if " " in name:  # a form such as `[https://HOST] EMAIL` says it all
+        return name
+    return {"*": f"[{name} …]", "+": f"{name} …", "?": f"[{name}]"}.get(str(action.nargs), name)
+
+
+def _option(action: argparse.Action) -> str:
+    return action.option_strings[-1] if action.nargs == 0 else f"{action.option_strings[-1]} {_name(action)}"
+
+
+def _spelled(action: argparse.Action) -> str:
+    if not action.option_strings:
+        return f"`{_name(action)}`".replace("|", "\\|")
+    value = "" if action.nargs == 0 else f" {_name(action)}"
+    return ", ".join(f"`{name}{value}`" for name in action.option_strings).replace("|", "\\|")
+
+
+def _help(action: argparse.Action) -> str:
+    return (action.help or "") % {"default": action.default}
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

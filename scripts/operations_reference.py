@@ -1,0 +1,27 @@
+"""docs/s3-operations.md from the endpoint's table of operations."""
+
+from workspacesio.s3.operations import IMPLEMENTED, NOT_IMPLEMENTED
+
+
+def markdown() -> str:
+    served = sorted({row.name for row in IMPLEMENTED})
+    refused = sorted({row.name for row in NOT_IMPLEMENTED} - set(served))
+    lines = [
+        "# S3 operations",
+        "",
+        "The endpoint speaks S3 with path-style addresses and Signature Version 4, in headers or in the query. Errors",
+        "are S3's own codes and XML. What lies outside one's sight is answered 403 AccessDenied, whether it exists or",
+        "not.",
+        "",
+        "boto3 makes presigned links of an older signature version for addresses of one's own unless told",
+        'otherwise: `Config(signature_version="s3v4")`.',
+        "",
+        "## Served",
+        "",
+        *[f"- `{name}`" for name in served],
+        "",
+        "## Answered NotImplemented, by name",
+        "",
+        ", ".join(f"`{name}`" for name in refused) + ".",
+    ]
+    return "\n".join(lines) + "\n"

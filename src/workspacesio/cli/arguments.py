@@ -1,0 +1,28 @@
+"""Arguments that many commands share."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from typing import Any
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Every listing takes --json."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def add_workspace(
+    parser: argparse.ArgumentParser, name: str = "workspace", *, metavar: str = "WORKSPACE", **settings: Any
+) -> None:
+    """A reference, `name` or `owner/name`, that the shell can complete."""
+    action = parser.add_argument(name, metavar=metavar, **settings)
+    action.completer = complete_workspace  # type: ignore[attr-defined]
+
+
+def complete_workspace(prefix: str, **_: Any) -> list[str]:
+    """For argcomplete: the references that begin with what was typed."""
+    from workspacesio.cli.completion import workspace_references
+
+    return workspace_references(prefix)

@@ -1,0 +1,134 @@
+"""The HTTP API as the commands use it: JSON in and out, errors as exceptions that say what to do next."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import urllib.parse
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from workspacesio import __version__
+from workspacesio.cli import sign_in
+from workspacesio.cli.connection import connect, explain
+from workspacesio.cli.errors import CommandError, Refused
+
+Query = Mapping[str, str | int | bool | None]
+
+
+class Client:
+    """One server, over one connection that is kept open. Not for use by several threads."""
+
+    def __init__(self, server: str, token: str | None = None) -> None:
+        self.server = server
+        self._token = token
+        self._connection, self._before_path, self._headers = connect(server)
+
+    def get(self, path: str, **query: str | int | bool | None) -> Any:
+        """The answer to GET; raises Refused, and CommandError where there is none."""
+        return self.request("GET", path, query=query)
+
+    def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """As `get`. Fields that are None aren't sent."""
+        return self.request("POST", path, body=body or {})
+
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        """As `post`."""
+        return self.request("PATCH", path, body=body)
+
+    def delete(self, path: str, **query: str | int | bool | None) -> Any:
+        """As `get`."""
+        return self.request("DELETE", path, query=query)
+
+    def request(
+        self, method: str, path: str, *, body: Mapping[str, Any] | None = None, query: Query | None = None
+    ) -> Any:
+        """Ask and read the whole answer: the JSON, or None where it has no content."""
+        response = self._ask(method, path, body, query or {})
+        try:
+            content = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise CommandError(explain(error, self.server)) from error
+        if response.status == 204 or not content:
+            return None
+        return self._decode(content, response)
+
+    def lines(self, path: str, body: Mapping[str, Any]) -> Iterator[Any]:
+        """POST, and each line of the answer as it comes (application/x-ndjson)."""
+        response = self._ask("POST", path, body, {})
+        # Between two lines a long walk may take its time.
+        if self._connection.sock is not None:
+            self._connection.sock.settimeout(None)
+        try:
+            while line := response.readline():
+                if line.strip():
+                    yield self._decode(line, response)
+        except (OSError, http.client.HTTPException) as error:
+            raise CommandError(explain(error, self.server)) from error
+
+    def _ask(
+        self, method: str, path: str, body: Mapping[str, Any] | None, query: Query
+    ) -> http.client.HTTPResponse:
+        given = {name: _spelled(value) for name, value in query.items() if value is not None}
+        address = f"{self._before_path}/api/v1{path}" + ("?" + urllib.parse.urlencode(given) if given else "")
+        headers = {"Accept": "application/json", "User-Agent": f"wio/{__version__}", **self._headers}
+        content = None
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        if body is not None:
+            content = json.dumps({name: value for name, value in body.items() if value is not None}).encode()
+            headers["Content-Type"] = "application/json"
+        try:
+            self._connection.request(method, address, body=content, headers=headers)
+            response = self._connection.getresponse()
+        except (OSError, http.client.HTTPException, UnicodeError) as error:
+            self._connection.close()
+            raise CommandError(explain(error, self.server)) from error
+        if response.status >= 300:
+            raise self._refusal(response)
+        return response
+
+    def _refusal(self, response: http.client.HTTPResponse) -> CommandError:
+        if response.status < 400:
+            location = response.headers.get("Location", "")
+            moved, found, _ = location.partition("/api/v1")
+            advice = f"type `wio login {moved} EMAIL`" if found else "check the address"
+            return CommandError(f"{self.server} sends on to {location or 'another address'}; {advice}.")
+        try:
+            error = json.loads(response.read())["error"]
+            code, message, details = str(error["code"]), str(error["message"]), error.get("details") or {}
+        except (ValueError, KeyError, TypeError, OSError, http.client.HTTPException):
+            return Refused(
+                f"{self.server} answered {response.status} {response.reason}, not as WorkspacesIO does; check the "
+                "address, or ask who runs it.",
+                status=response.status,
+            )
+        if response.status == 401 and self._token and "wio login" not in message:
+            message = f"{message.rstrip('.')}; type `wio login {self.server} EMAIL` to sign in again."
+        candidates = details.get("candidates")
+        if isinstance(candidates, list) and candidates and not any(str(one) in message for one in candidates):
+            message = f"{message.rstrip('.')}: write one of {', '.join(map(str, candidates))}."
+        return Refused(message, status=response.status, code=code, details=details)
+
+    def _decode(self, content: bytes, response: http.client.HTTPResponse) -> Any:
+        try:
+            return json.loads(content)
+        except ValueError as error:
+            raise Refused(
+                f"{self.server} didn't answer as WorkspacesIO does; check the address.", status=response.status
+            ) from error
+
+
+def _spelled(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def segment(text: str) -> str:
+    """A name as one segment of a path of the API."""
+    return urllib.parse.quote(text, safe="")
+
+
+def signed_in() -> Client:
+    """A client for the current sign-in; raises CommandError that says how to sign in."""
+    caller = sign_in.current()
+    return Client(caller.server, caller.token)

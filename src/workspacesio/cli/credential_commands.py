@@ -1,0 +1,221 @@
+"""Short-lived S3 keys for other programs: `wio token`, `exec`, `presign`, `path` and `credential …`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from workspacesio.cli import credential_cache, sign_in
+from workspacesio.cli.arguments import add_json, add_workspace
+from workspacesio.cli.errors import CommandError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` costs more to load than the rest of `wio token`
+    from typing import Any
+
+OTHER_AWS_SETTINGS = (
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_SECURITY_TOKEN",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+)
+"""What would turn an SDK away from the credential that it is given (AWS SDKs and Tools Reference Guide)."""
+
+
+def credential(
+    caller: sign_in.SignIn, request: dict[str, Any], *, left: float = 0.0, fresh: bool = False
+) -> dict[str, Any]:
+    """A credential as the API gives it: the cached one while it is good, else a new one.
+
+    `request` has workspaces, node, read_only and duration_seconds, as POST /credentials takes them; `left` is the
+    part of its life that a cached one must still have. Raises CommandError.
+    """
+    cached = None if fresh else credential_cache.get(caller.cache_key, request, left=left)
+    if cached is not None:
+        return cached
+    from workspacesio.cli.client import Client
+
+    body = {name: value for name, value in request.items() if value}
+    issued: dict[str, Any] = Client(caller.server, caller.token).post("/credentials", body)
+    credential_cache.put(caller.cache_key, request, issued)
+    return issued
+
+
+def aws_environment(issued: dict[str, Any]) -> dict[str, str]:
+    """The variables that every AWS SDK and most S3 clients read."""
+    return {
+        "AWS_ACCESS_KEY_ID": issued["access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": issued["secret_access_key"],
+        "AWS_SESSION_TOKEN": issued["session_token"],
+        "AWS_ENDPOINT_URL_S3": issued["endpoint"],
+        "AWS_REGION": issued["region"],
+    }
+
+
+def _request_arguments(parser: argparse.ArgumentParser) -> None:
+    add_workspace(
+        parser, "workspaces", nargs="*", help="what it is narrowed to (default: all that you reach on the node)"
+    )
+    parser.add_argument("--node", metavar="NODE", help="the node, where you reach more than one")
+    parser.add_argument("--read-only", action="store_true", help="only for reading")
+    parser.add_argument("--duration", type=_seconds, metavar="1h", help="how long it lives")
+    parser.add_argument("--fresh", action="store_true", help="don't use a cached one")
+
+
+def _seconds(text: str) -> int:
+    from workspacesio.cli import times
+
+    return times.duration(text)
+
+
+def _request(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "workspaces": arguments.workspaces,
+        "node": arguments.node,
+        "read_only": arguments.read_only,
+        "duration_seconds": arguments.duration,
+    }
+
+
+def token_arguments(parser: argparse.ArgumentParser) -> None:
+    _request_arguments(parser)
+    parser.add_argument(
+        "--format",
+        choices=("env", "json", "process"),
+        default="env",
+        help="lines for a shell's eval, JSON, or what credential_process in an AWS file reads (default: env)",
+    )
+    parser.add_argument("--json", dest="format", action="store_const", const="json", help="as --format json")
+
+
+def token(arguments: argparse.Namespace) -> None:
+    """`wio token`: prints a credential. JSON adds its expiry and what it covers."""
+    caller = sign_in.current()
+    # A list of everything reached is true only when it is asked for now; the keys themselves follow live rights.
+    lists_all = arguments.format == "json" and not arguments.workspaces
+    issued = credential(caller, _request(arguments), fresh=arguments.fresh or lists_all)
+    if arguments.format == "env":
+        for name, value in aws_environment(issued).items():
+            print(f"export {name}={_shell_quoted(value)}")
+        return
+    from workspacesio.cli.output import print_json
+
+    if arguments.format == "process":
+        print_json(
+            {
+                "Version": 1,
+                "AccessKeyId": issued["access_key_id"],
+                "SecretAccessKey": issued["secret_access_key"],
+                "SessionToken": issued["session_token"],
+                "Expiration": issued["expires_at"],
+            }
+        )
+        return
+    print_json(issued)
+
+
+def execute_arguments(parser: argparse.ArgumentParser) -> None:
+    _request_arguments(parser)
+    parser.usage = "wio exec [WORKSPACE ...] [options] -- COMMAND ..."
+    parser.set_defaults(command=[])
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """`wio exec`: this process becomes the command, so its exit status and signals are its own."""
+    if not arguments.command:
+        raise UsageError("write the command after --, as in `wio exec WORKSPACE -- aws s3 ls`.")
+    # The command may take long, so it doesn't begin with a credential that is half used up.
+    issued = credential(sign_in.current(), _request(arguments), left=0.5, fresh=arguments.fresh)
+    from workspacesio.cli.become import become
+
+    environment = {name: value for name, value in os.environ.items() if name not in OTHER_AWS_SETTINGS}
+    environment.update(aws_environment(issued))
+    try:
+        become(arguments.command, environment)
+    except OSError as error:
+        raise CommandError(
+            f"{arguments.command[0]} can't be run ({error.strerror}); is it installed and on the PATH?"
+        ) from error
+
+
+def presign_arguments(parser: argparse.ArgumentParser) -> None:
+    add_workspace(parser, "reference", metavar="WORKSPACE/PATH", help="one object")
+    parser.add_argument(
+        "--expires", type=_seconds, default=3600, metavar="1h", help="how long it lives (default: 1h)"
+    )
+    parser.add_argument(
+        "--method", choices=("GET", "PUT"), default="GET", help="to read or to write (default: GET)"
+    )
+
+
+def presign(arguments: argparse.Namespace) -> None:
+    """`wio presign`: prints the address alone."""
+    from workspacesio.cli.client import signed_in
+
+    fields = {"reference": arguments.reference, "method": arguments.method, "expires_seconds": arguments.expires}
+    print(signed_in().post("/presign", fields)["url"])
+
+
+def path_arguments(parser: argparse.ArgumentParser) -> None:
+    add_workspace(parser, "reference", metavar="WORKSPACE[/PATH]")
+
+
+def path(arguments: argparse.Namespace) -> None:
+    """`wio path`: prints the s3:// address alone."""
+    from workspacesio.cli.client import signed_in
+
+    found = signed_in().get("/workspaces/resolve", reference=arguments.reference, purpose="read")
+    workspace = found["workspace"]
+    print(f"s3://{workspace['bucket']}/{workspace['prefix']}{found['path']}")
+
+
+def listing_arguments(parser: argparse.ArgumentParser) -> None:
+    add_json(parser)
+
+
+def listing(arguments: argparse.Namespace) -> None:
+    """`wio credential ls`."""
+    from workspacesio.cli import output
+    from workspacesio.cli.client import signed_in
+
+    issued = signed_in().get("/credentials")
+    if arguments.json:
+        output.print_json(issued)
+        return
+    output.print_table(
+        ["ID", "NODE", "FOR", "ISSUED", "EXPIRES"],
+        [
+            [
+                str(one["id"]),
+                one["node"],
+                ", ".join(_name(workspace) for workspace in one.get("workspaces") or ["everything"])
+                + (" (reading)" if one.get("read_only") else ""),
+                output.when(one["issued_at"]),
+                output.when(one["expires_at"]),
+            ]
+            for one in issued
+        ],
+        empty="There is no credential; `wio token` issues one.",
+    )
+
+
+def revoke_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("credential", metavar="ID", help="as `wio credential ls` shows it")
+
+
+def revoke(arguments: argparse.Namespace) -> None:
+    """`wio credential revoke`; cached ones go with it, so that none that has ended is used again."""
+    from workspacesio.cli.client import segment, signed_in
+
+    signed_in().delete(f"/credentials/{segment(arguments.credential)}")
+    credential_cache.clear(sign_in.current().cache_key)
+    print("The credential has ended.")
+
+
+def _name(workspace: Any) -> str:
+    return str(workspace["reference"]) if isinstance(workspace, dict) else str(workspace)
+
+
+def _shell_quoted(value: str) -> str:
+    safe = value.isascii() and value.replace("-", "").replace("_", "").replace(".", "").isalnum()
+    return value if safe else "'" + value.replace("'", "'\"'\"'") + "'"

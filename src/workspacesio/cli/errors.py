@@ -1,0 +1,25 @@
+"""What ends a command early. The message is one sentence for a person and says what to do next."""
+
+from __future__ import annotations
+
+
+class CommandError(Exception):
+    """Refused or failed: exit status 1."""
+
+    exit_status = 1
+
+
+class UsageError(CommandError):
+    """Typed in a way that can't be meant: exit status 2."""
+
+    exit_status = 2
+
+
+class Refused(CommandError):
+    """The server answered with an error; `code` is the stable code of the API, "" where it gave none."""
+
+    def __init__(self, message: str, *, status: int, code: str = "", details: dict[str, object] | None = None):
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.details = details or {}

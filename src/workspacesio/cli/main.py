@@ -1,0 +1,101 @@
+"""The entry of `wio`: finds the command that was typed, runs it, and turns what it raises into an exit status.
+
+0 done, 1 refused or failed, 2 wrong usage, 130 interrupted (as shells count SIGINT).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from workspacesio.cli import registry
+from workspacesio.cli.errors import CommandError, UsageError
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns its exit status. Errors are one sentence on standard error."""
+    if "_ARGCOMPLETE" in os.environ:
+        from workspacesio.cli.completion import complete
+
+        complete()
+    # Names may hold what the terminal's encoding can't say.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = run(sys.argv[1:] if argv is None else argv)
+        sys.stdout.flush()
+    except CommandError as error:
+        print(f"wio: {error}", file=sys.stderr)
+        return error.exit_status
+    except BrokenPipeError:
+        # Who reads our output has enough of it; the interpreter must not complain when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:
+        print(f"wio: {error.strerror or error}: {error.filename or 'standard output'}.", file=sys.stderr)
+        return 1
+    return status
+
+
+def run(argv: list[str]) -> int:
+    """Dispatch; raises CommandError."""
+    if argv and argv[0] in ("-h", "--help", "help"):
+        print(overview(), end="")
+        return 0
+    if argv and argv[0] == "--version":
+        from workspacesio import __version__
+
+        print(f"wio {__version__}")
+        return 0
+    words, rest = registry.find(argv)
+    if not words:
+        asked = f"there is no command {argv[0]!r}" if argv else "say what to do"
+        raise UsageError(f"{asked}; `wio --help` lists the commands.")
+    if words not in registry.COMMANDS:
+        return _group(words, rest)
+    if words == "mc":
+        from workspacesio.cli.mc_command import mc
+
+        return mc(rest)
+    from workspacesio.cli import parser
+
+    try:
+        arguments = parser.parse(words, rest)
+    except SystemExit:  # argparse has printed the help
+        return 0
+    return parser.function(words)(arguments) or 0
+
+
+def _group(group: str, rest: list[str]) -> int:
+    names = registry.members(group)
+    if rest and rest[0] in ("-h", "--help"):
+        print(_lines(f"wio {group}", names), end="")
+        return 0
+    asked = f"`wio {group}` has no command {rest[0]!r}" if rest else f"`wio {group}` needs a command"
+    known = ", ".join(name[len(group) + 1 :] for name in names)
+    raise UsageError(f"{asked}; it has {known}.")
+
+
+def overview() -> str:
+    """What `wio --help` prints."""
+    text = "wio: share data where it lies\n"
+    for title, tops in registry.SECTIONS:
+        names = [name for top in tops for name in ([top] if top in registry.COMMANDS else registry.members(top))]
+        text += "\n" + _lines(title, names)
+    text += (
+        "\nShort forms: w for workspace; create, share, unshare and shares for `wio workspace …`.\n"
+        "A workspace is written name/path or owner/name/path.\n"
+        "`wio COMMAND --help` says what a command takes.\n"
+    )
+    return text
+
+
+def _lines(title: str, names: list[str]) -> str:
+    return f"{title}\n" + "".join(f"  {name:<22}{registry.COMMANDS[name][2]}\n" for name in names)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""`wio mc VERB ARGUMENTS…`: the MinIO client on workspaces.
+
+Workspaces among the arguments become bucket paths, mc gets one credential for all of them (one for each node,
+where they lie on several) in its environment, and its output shows names again. See mc_references for what counts
+as a workspace, mc_flags for flags, mc_output for names, mc_run for terminals.
+"""
+
+from __future__ import annotations
+
+import os
+
+from workspacesio.cli import mc_flags, mc_program, sign_in
+from workspacesio.cli.errors import UsageError
+from workspacesio.cli.mc_output import Renamer, Shown
+from workspacesio.cli.mc_references import Located, Resolver, is_plainly_local
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from typing import Any
+
+HELP = """\
+usage: wio mc [--duration 12h] VERB ARGUMENTS...
+
+Runs a verb of the MinIO client (mc) on workspaces:
+  {verbs}
+
+A workspace is written name/path or owner/name/path, wherever mc takes ALIAS/BUCKET/PATH. Everything else goes
+to mc as it is: flags and their values, local paths, aliases of your own. Its output and exit status are kept;
+where it prints bucket paths, names are shown.
+
+  wio mc ls data/                        wio mc cp report.pdf data/2026/
+  wio mc cp -r ada/images/raw/ ./raw/    wio mc mirror ./results data/results/
+  wio mc find data/ --name '*.tif'       wio mc du ada/images/
+
+An argument that begins with . / or ~ is local, and a word without a slash is local if such a file exists. Where a
+path could be both a local one and a workspace's, `wio mc` asks to write ./PATH or wio:PATH.
+
+`wio mc VERB --help` is mc's own help. The MinIO client is looked for on the PATH (mc, mcli) or named by WIO_MC.
+
+options:
+  --duration 12h   how long the credential must last (before VERB; default: as the server gives it)
+"""
+
+LONG_RUNNING = frozenset({"cp", "mv", "mirror", "watch", "find", "pipe"})
+"""Verbs that may take long, and so don't begin with a credential that is half used up."""
+
+
+def help_text() -> str:
+    """What `wio mc --help` prints."""
+    return HELP.format(verbs=" ".join(mc_flags.VERBS))
+
+
+def mc(argv: list[str]) -> int:
+    """Run one verb; returns mc's exit status. Raises CommandError."""
+    if not argv or argv[0] in ("-h", "--help"):
+        print(help_text(), end="")
+        return 0 if argv else 2
+    duration, argv = _duration(argv)
+    start = mc_flags.before_verb(argv)
+    if start >= len(argv) or argv[start] not in mc_flags.VERBS:
+        asked = f"{argv[start]!r} is none of them" if start < len(argv) else "there is none"
+        raise UsageError(
+            f"`wio mc` needs one of the verbs {' '.join(mc_flags.VERBS)}, and {asked}; use `mc` itself for others."
+        )
+    verb, arguments = argv[start], argv[start + 1 :]
+    if mc_flags.has_flag(verb, arguments, "stdin"):
+        raise UsageError(
+            "`wio mc rm` can't read names from standard input; name them as arguments, as with xargs."
+        )
+    program = mc_program.find()
+    environment = dict(os.environ)
+    environment["MC_CONFIG_DIR"] = mc_program.config_dir(program)
+    located = _locate(verb, arguments, environment["MC_CONFIG_DIR"])
+    if not located:
+        from workspacesio.cli.become import become
+
+        become([program, *argv], environment)
+    shown = []
+    for node in dict.fromkeys(one.workspace["node"] for one in located.values()):
+        here = {index: one for index, one in located.items() if one.workspace["node"] == node}
+        read_only = mc_flags.only_reads(verb, argv[start + 1 :], list(here))
+        issued = _credential(node, list(here.values()), verb, read_only=read_only, duration=duration)
+        # New for every run: neither an alias of the user's nor anything in an object's name can be equal to it.
+        alias = "w" + os.urandom(6).hex()
+        environment[f"MC_HOST_{alias}"] = host_value(issued)
+        for index, one in here.items():
+            arguments[index] = f"{alias}/{one.key()}"
+            shown.append(_shown(one, alias, issued["endpoint"]))
+    from workspacesio.cli.mc_run import run
+
+    as_json = mc_flags.has_flag(verb, argv[:start] + arguments, "json") or "MC_JSON" in environment
+    return run(
+        program,
+        [*argv[: start + 1], *arguments],
+        environment,
+        verb=verb,
+        renamer=lambda: Renamer(shown, verb=verb, as_json=as_json),
+    )
+
+
+def host_value(issued: dict[str, Any]) -> str:
+    """MC_HOST_… as mc parses it (cmd/config.go, parseEnvURLStr): nothing is escaped."""
+    scheme, _, host = issued["endpoint"].partition("://")
+    keys = f"{issued['access_key_id']}:{issued['secret_access_key']}:{issued['session_token']}"
+    return f"{scheme}://{keys}@{host.rstrip('/')}"
+
+
+def _duration(argv: list[str]) -> tuple[int | None, list[str]]:
+    word, equals, value = argv[0].partition("=")
+    if word != "--duration":
+        return None, argv
+    if not equals:
+        value = argv[1] if len(argv) > 1 else ""
+    from argparse import ArgumentTypeError
+
+    from workspacesio.cli.times import duration
+
+    try:
+        return duration(value), argv[1 if equals else 2 :]
+    except ArgumentTypeError as error:
+        raise UsageError(f"{error}.") from error
+
+
+def _locate(verb: str, arguments: list[str], config_dir: str) -> dict[int, Located]:
+    """The workspaces among the arguments, by index."""
+    purposes = mc_flags.purposes(verb, arguments)
+    removes = verb == "rm"
+    asked = {
+        index: purpose
+        for index, purpose in purposes.items()
+        if not is_plainly_local(arguments[index], os.path.lexists, removes=removes)
+    }
+    if mc_flags.has_flag(verb, arguments, "h", "help") or not asked:
+        return {}
+    resolver = Resolver(sign_in.current(), aliases=mc_program.aliases(config_dir), removes=removes)
+    found = {index: resolver.locate(arguments[index], purpose) for index, purpose in asked.items()}
+    resolver.remember()
+    return {index: one for index, one in found.items() if one is not None}
+
+
+def _credential(
+    node: str, located: list[Located], verb: str, *, read_only: bool, duration: int | None
+) -> dict[str, Any]:
+    from workspacesio.cli.credential_commands import credential
+
+    request = {
+        "workspaces": sorted({str(one.workspace["reference"]) for one in located}),
+        "node": node,
+        "read_only": read_only,
+        "duration_seconds": duration,
+    }
+    return credential(sign_in.current(), request, left=0.5 if verb in LONG_RUNNING else 0.0)
+
+
+def _shown(one: Located, alias: str, endpoint: str) -> Shown:
+    return Shown(
+        typed=one.typed,
+        alias=alias,
+        endpoint=endpoint,
+        bucket=one.workspace["bucket"],
+        prefix=one.workspace["prefix"],
+    )
+
+
+def mc_arguments(parser: argparse.ArgumentParser) -> None:
+    """For completion only: `mc` itself reads its arguments as they are."""
+    from workspacesio.cli.arguments import complete_workspace
+
+    parser.add_argument("verb", choices=mc_flags.VERBS)
+    rest = parser.add_argument("arguments", nargs="*")
+    rest.completer = complete_workspace  # type: ignore[attr-defined]

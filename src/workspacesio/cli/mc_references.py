@@ -1,0 +1,152 @@
+"""Which arguments of `wio mc` are workspaces, which are local paths, and where the workspaces lie.
+
+The rule, in this order:
+
+1. What begins with `.`, `/` or `~` is local. What begins with `wio:` is a workspace, whatever else exists.
+2. A word without a slash is local if such a file exists.
+3. Otherwise it is a workspace, if there is one. If there is a local file of that path, or an alias of mc's own,
+   too, nothing is guessed: that is an error which says what to write.
+4. `rm` takes no local path but one that begins with `.`, `/` or `~`: a mistyped name must not remove a file.
+5. Otherwise it goes to mc as it is where it can be local (it exists, its first folder exists, or it is one word
+   that is written to: the name of a copy) or begins with an alias of mc's own; else there is no such workspace.
+"""
+
+from __future__ import annotations
+
+import os
+
+from workspacesio.cli import credential_cache
+from workspacesio.cli.errors import Refused, UsageError
+from workspacesio.cli.mc_flags import WRITE
+from workspacesio.cli.sign_in import SignIn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from workspacesio.cli.client import Client
+
+FORCED = "wio:"
+
+SAMPLE_ALIASES = frozenset({"gcs", "local", "play", "s3"})
+"""What mc writes into a new configuration; nobody chose them, so a workspace of that name goes before."""
+
+
+class Located:
+    """A workspace that an argument names, and the path in it. `typed` is how the workspace was written."""
+
+    __slots__ = ("path", "typed", "workspace")
+
+    def __init__(self, workspace: dict[str, Any], typed: str, path: str) -> None:
+        self.workspace = workspace
+        self.typed = typed
+        self.path = path
+
+    def key(self) -> str:
+        """`BUCKET/PREFIX…PATH`. A workspace alone keeps its final slash: rights are bound to it."""
+        return f"{self.workspace['bucket']}/{self.workspace['prefix']}{self.path}"
+
+
+def is_plainly_local(text: str, exists: Callable[[str], bool], *, removes: bool = False) -> bool:
+    """Steps 1 and 2 of the rule: what needs no question to the server. `removes`: step 4."""
+    if text.startswith(FORCED):
+        return False
+    if text in ("", "-") or text[0] in "./~" or "://" in text:
+        return True
+    return "/" not in text and not removes and exists(text)
+
+
+class Resolver:
+    """Asks the server what names mean, and remembers the answers for a while."""
+
+    def __init__(
+        self,
+        caller: SignIn,
+        *,
+        aliases: frozenset[str],
+        exists: Callable[[str], bool] = os.path.lexists,
+        removes: bool = False,
+    ) -> None:
+        self._caller = caller
+        self._removes = removes
+        self._aliases = aliases
+        self._exists = exists
+        self._client: Client | None = None
+        self._found: dict[str, dict[str, Any]] = {}
+        self._reachable: set[tuple[str, str]] | None = None
+
+    def locate(self, text: str, purpose: str) -> Located | None:
+        """The workspace of an argument, or None for one that mc takes as it is. Raises CommandError."""
+        if is_plainly_local(text, self._exists, removes=self._removes):
+            return None
+        forced = text.startswith(FORCED)
+        reference = text.removeprefix(FORCED)
+        here = not forced and self._exists(text)
+        if here and not self._removes and not self._may_be_workspace(reference):
+            return None
+        try:
+            located = self._resolve(reference, purpose)
+        except Refused as refused:
+            if forced or refused.status != 404:
+                raise
+            if self._is_for_mc(text, purpose):
+                return None
+            raise Refused(
+                f"{str(refused).rstrip('.')}; ./{text} would be a local path.",
+                status=refused.status,
+                code=refused.code,
+                details=refused.details,
+            ) from refused
+        if here:
+            raise UsageError(
+                f"{text!r} is a local path and in the workspace {located.workspace['reference']}; write ./{text} "
+                f"for the one, {FORCED}{text} for the other."
+            )
+        if not forced and located.typed in self._aliases - SAMPLE_ALIASES:
+            raise UsageError(
+                f"{located.typed!r} is an alias of mc and a workspace; use `mc` itself for the alias, and write "
+                f"{FORCED}{text} for the workspace."
+            )
+        return located
+
+    def remember(self) -> None:
+        """Keep what was learned for the commands to come."""
+        if self._found:
+            credential_cache.put_references(self._caller.cache_key, self._found)
+
+    def _resolve(self, text: str, purpose: str) -> Located:
+        # Which reading of `a/b/c` holds depends on its first two parts only.
+        parts = text.split("/", 2)
+        question = f"{purpose} {'/'.join(parts[:2])}"
+        known = self._found.get(question) or credential_cache.get_reference(self._caller.cache_key, question)
+        if known is None:
+            answer = self._server().get("/workspaces/resolve", reference=text, purpose=purpose)
+            typed = text.removesuffix(answer["path"]).rstrip("/")
+            known = {"workspace": answer["workspace"], "parts": typed.count("/") + 1}
+            self._found[question] = known
+        typed = "/".join(text.split("/")[: known["parts"]])
+        return Located(known["workspace"], typed, text[len(typed) :].removeprefix("/"))
+
+    def _may_be_workspace(self, text: str) -> bool:
+        """For what exists locally: one listing instead of a question for each file that a pattern named."""
+        if self._reachable is None:
+            found = self._server().get("/workspaces", scope="all")
+            self._reachable = {(one["owner"], one["name"]) for one in found}
+        first, _, rest = text.partition("/")
+        second = rest.partition("/")[0]
+        return (first, second) in self._reachable or any(name == first for _, name in self._reachable)
+
+    def _is_for_mc(self, text: str, purpose: str) -> bool:
+        first, slash, _ = text.partition("/")
+        if first in self._aliases:
+            return True
+        new = not slash and purpose == WRITE
+        return not self._removes and (new or self._exists(text) or self._exists(first))
+
+    def _server(self) -> Client:
+        if self._client is None:
+            from workspacesio.cli.client import Client
+
+            self._client = Client(self._caller.server, self._caller.token)
+        return self._client

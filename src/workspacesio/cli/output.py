@@ -1,0 +1,85 @@
+"""What commands print: aligned tables for people, JSON for scripts.
+
+Names are other people's choice, so control characters in them are spelled out and can't move a terminal's cursor.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+
+def print_json(value: Any) -> None:
+    """Indented JSON with the characters that were meant."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def safe(text: object) -> str:
+    """Text that can be shown on a terminal as it is."""
+    if text is None:
+        return "-"
+    spelled = str(text)
+    if spelled.isprintable():
+        return spelled
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in spelled)
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
+    """Columns under headings, or the sentence `empty`. Numbers stand to the right."""
+    given = [list(row) for row in rows]
+    table = [[safe(cell) for cell in row] for row in given]
+    if not table:
+        print(empty)
+        return
+    right = [all(isinstance(row[index], int) for row in given) for index in range(len(headings))]
+    widths = [max(map(_width, column)) for column in zip(headings, *table, strict=True)]
+    for row in [list(headings), *table]:
+        cells = [
+            " " * (width - _width(cell)) + cell if to_right else cell + " " * (width - _width(cell))
+            for cell, width, to_right in zip(row, widths, right, strict=True)
+        ]
+        print("  ".join(cells).rstrip())
+
+
+def print_fields(fields: Iterable[tuple[str, object]]) -> None:
+    """One `name  value` line for each; what is None is left out."""
+    shown = [(name, safe(value)) for name, value in fields if value is not None]
+    width = max((len(name) for name, _ in shown), default=0)
+    for name, value in shown:
+        print(f"{name:<{width}}  {value}".rstrip())
+
+
+def _width(text: str) -> int:
+    if text.isascii():
+        return len(text)
+    import unicodedata
+
+    return sum(
+        0 if unicodedata.combining(character) else 1 + (unicodedata.east_asian_width(character) in "WF")
+        for character in text
+    )
+
+
+def size(count: int | None) -> str | None:
+    """Bytes in the largest binary unit: 1536 gives '1.5 KiB'."""
+    if count is None:
+        return None
+    amount = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if amount < 1024:
+            return f"{count} B" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} PiB"
+
+
+def when(moment: str | None) -> str | None:
+    """A time of the API in the reader's own time zone, to the minute."""
+    if not moment:
+        return None
+    from datetime import datetime
+
+    try:
+        return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M")
+    except ValueError:
+        return moment

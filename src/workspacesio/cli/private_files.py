@@ -1,0 +1,94 @@
+"""Files that only their owner may read: the configuration, with its session tokens, and cached credentials.
+
+Folders as the XDG Base Directory Specification has them. A file is 0600 from the moment it exists, and replaced in
+one step, so no reader sees half of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+
+from workspacesio.cli.errors import CommandError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def config_path() -> str:
+    """Where the configuration is: $XDG_CONFIG_HOME/workspacesio/config.json."""
+    return os.path.join(_base("XDG_CONFIG_HOME", ".config"), "workspacesio", "config.json")
+
+
+def cache_dir() -> str:
+    """What may be thrown away at any time: $XDG_CACHE_HOME/workspacesio."""
+    return os.path.join(_base("XDG_CACHE_HOME", ".cache"), "workspacesio")
+
+
+def _base(variable: str, default: str) -> str:
+    value = os.environ.get(variable, "")
+    # The specification: a relative path is invalid and is ignored.
+    return value if os.path.isabs(value) else os.path.join(os.path.expanduser("~"), default)
+
+
+def make_private_dir(path: str) -> None:
+    """Make a folder that only its owner may enter, and its parents. Raises CommandError."""
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path, 0o700)
+    except OSError as error:
+        raise CommandError(
+            f"{path} can't be made ({error.strerror}); make its parent folder writable for you."
+        ) from error
+
+
+def write_json(path: str, value: Any) -> None:
+    """Replace a private file. Raises CommandError with the reason where that fails."""
+    make_private_dir(os.path.dirname(path))
+    temporary = f"{path}.{os.getpid()}.tmp"
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(value, file)
+            file.flush()
+            os.fsync(descriptor)
+        os.replace(temporary, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise CommandError(f"{path} can't be written: {error.strerror}.") from error
+
+
+def read_json(path: str) -> Any:
+    """What `write_json` wrote, or None where there is nothing, or nothing that can be believed.
+
+    A file of somebody else's is not believed: it could name a server of theirs. One that others may read is
+    made private first, with a word about it.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    with os.fdopen(descriptor, encoding="utf-8") as file:
+        status = os.fstat(descriptor)
+        if status.st_uid != os.geteuid():
+            return None
+        if status.st_mode & 0o077:
+            os.fchmod(descriptor, 0o600)
+            print(f"wio: {path} could be read by others; it is private now.", file=sys.stderr)
+        try:
+            return json.load(file)
+        except ValueError:
+            return None
+
+
+def remove(path: str) -> None:
+    """Remove a file if it is there."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)

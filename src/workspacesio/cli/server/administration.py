@@ -1,0 +1,29 @@
+"""`wio admin setup-token`: a new one-time token for the first administrator."""
+
+import argparse
+import sys
+from datetime import UTC, datetime
+
+from workspacesio.cli.server.state import prepare_state
+from workspacesio.database.migrate import migrate
+from workspacesio.domain.errors import WorkspacesIOError
+from workspacesio.services.one_time_tokens import ensure_setup_token
+from workspacesio.settings import read_settings
+
+
+def setup_token(_arguments: argparse.Namespace) -> int:
+    """Print the command that makes the first administrator; an earlier token is void from then on."""
+    try:
+        state = prepare_state(read_settings())
+        database = state.open_database()
+        migrate(state.database_url)
+        with database.write() as session:
+            token = ensure_setup_token(session, now=datetime.now(UTC))
+    except WorkspacesIOError as error:
+        print(f"wio admin: {error}", file=sys.stderr)
+        return 1
+    if token is None:
+        print("wio admin: there is an administrator already; ask them for an invitation.", file=sys.stderr)
+        return 1
+    print(f"wio register EMAIL USERNAME --setup-token {token}")
+    return 0

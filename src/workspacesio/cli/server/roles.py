@@ -1,0 +1,67 @@
+"""The parts of the service, each run as a process (granian then starts workers of its own)."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.log import LogLevels
+from granian.server import Server
+
+from workspacesio.cli.server.listening import Listening
+from workspacesio.cli.server.state import ServerState
+from workspacesio.cli.server.upkeep import Upkeep
+from workspacesio.domain.errors import Unavailable
+
+ROLES = ("api", "s3", "worker")
+
+
+def run_role(role: str, listening: Listening, state: ServerState) -> int:
+    """Run one part until it is told to stop. Raises Unavailable when its port is taken."""
+    runners: dict[str, Callable[[], None]] = {
+        "api": lambda: _serve_http(
+            "workspacesio.cli.server.applications:make_api", Interfaces.ASGI, listening, listening.port, 1
+        ),
+        "s3": lambda: _serve_http(
+            "workspacesio.cli.server.applications:make_endpoint",
+            Interfaces.RSGI,
+            listening,
+            listening.s3_port,
+            state.settings.workers,
+        ),
+        "worker": lambda: asyncio.run(_work(state)),
+    }
+    try:
+        runners[role]()
+    except OSError as error:
+        raise Unavailable(f"The {role} part can't listen: {error.strerror}.", code="port_taken") from error
+    return 0
+
+
+def _serve_http(target: str, interface: Interfaces, listening: Listening, port: int, workers: int) -> None:
+    Server(
+        target,
+        address=listening.address,
+        port=port,
+        interface=interface,
+        workers=workers,
+        loop=Loops.uvloop,
+        http=HTTPModes.http1,
+        websockets=False,
+        log_level=LogLevels.warning,
+        ssl_cert=listening.certificate,
+        ssl_key=listening.key,
+        respawn_failed_workers=True,
+        respawn_interval=0.5,
+        workers_kill_timeout=10,
+        factory=True,
+    ).serve()
+
+
+async def _work(state: ServerState) -> None:
+    upkeep = Upkeep(state.open_database(), state.settings)
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    await upkeep.run(stopped)

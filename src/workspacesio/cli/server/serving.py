@@ -1,0 +1,112 @@
+"""`wio serve`: prepare the state, then run all parts, or the one that was named."""
+
+import argparse
+import logging
+import os
+import sys
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from workspacesio.cli.server.announcement import announce
+from workspacesio.cli.server.listening import Listening, read_listening
+from workspacesio.cli.server.readiness import wait_until_ready
+from workspacesio.cli.server.roles import ROLES, run_role
+from workspacesio.cli.server.state import ServerState, hold_state_folder, prepare_state
+from workspacesio.cli.server.supervisor import Supervisor
+from workspacesio.database.migrate import migrate
+from workspacesio.domain.errors import Invalid, WorkspacesIOError
+from workspacesio.services.first_start import make_local_node
+from workspacesio.services.one_time_tokens import ensure_setup_token
+from workspacesio.settings import read_settings
+
+
+def serve(arguments: argparse.Namespace) -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    try:
+        folder = _served_folder(arguments)
+        _tell_environment(arguments, folder)
+        state = prepare_state(read_settings())
+        lock = hold_state_folder(state, alone=arguments.role == "all")
+        try:
+            listening = read_listening(arguments)
+            migrate(state.database_url)
+            if arguments.role != "all":
+                return run_role(arguments.role, listening, state)
+            token = _prepare_service(state, arguments, folder)
+            return _supervise(listening, state, folder, token)
+        finally:
+            os.close(lock)
+    except WorkspacesIOError as error:
+        print(f"wio serve: {error}", file=sys.stderr)
+        return 1
+
+
+def _served_folder(arguments: argparse.Namespace) -> Path | None:
+    if arguments.folder is None:
+        return None
+    folder = Path(arguments.folder).resolve()
+    if not folder.is_dir():
+        raise Invalid(f"{arguments.folder} is not a folder; name one that exists.", code="no_such_folder")
+    return folder
+
+
+def _tell_environment(arguments: argparse.Namespace, folder: Path | None) -> None:
+    """What the command line said, where every part of the service reads it."""
+    if arguments.state_dir:
+        os.environ["WIO_STATE_DIR"] = str(Path(arguments.state_dir).absolute())
+    if arguments.read_only:
+        os.environ["WIO_READ_ONLY"] = "1"
+    if folder is not None and not os.environ.get("WIO_FOLDER_PATHS"):
+        os.environ["WIO_FOLDER_PATHS"] = str(folder)
+    os.environ["WIO_API_PORT"] = str(arguments.port)
+    os.environ["WIO_S3_PORT"] = str(arguments.s3_port)
+
+
+def _prepare_service(state: ServerState, arguments: argparse.Namespace, folder: Path | None) -> str | None:
+    """The node on a fresh state, and the setup token while there is no administrator."""
+    database = state.open_database()
+    now = datetime.now(UTC)
+    try:
+        with database.write() as session:
+            if folder is not None:
+                make_local_node(
+                    session,
+                    path=folder,
+                    state_dir=state.settings.state_dir,
+                    bucket=arguments.bucket,
+                    buckets=arguments.buckets,
+                    managed=arguments.managed,
+                    read_only=arguments.read_only,
+                    serve_owner_only=arguments.serve_owner_only,
+                    now=now,
+                )
+            return ensure_setup_token(session, now=now)
+    finally:
+        database.dispose()
+
+
+def _run_part(role: str, listening: Listening, state: ServerState) -> int:
+    try:
+        return run_role(role, listening, state)
+    except WorkspacesIOError as error:
+        print(f"wio serve: {error}", file=sys.stderr, flush=True)
+        return 1
+
+
+def _supervise(
+    listening: Listening,
+    state: ServerState,
+    folder: Path | None,
+    token: str | None,
+) -> int:
+    import workspacesio.cli.server.applications  # noqa: F401 - loaded once, before the parts are forked
+
+    supervisor = Supervisor({role: partial(_run_part, role, listening, state) for role in ROLES})
+
+    def when_ready() -> None:
+        if wait_until_ready(listening, supervisor.alive):
+            announce(listening, state.settings, folder, token)
+
+    return supervisor.run(when_ready)

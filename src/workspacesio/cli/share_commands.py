@@ -1,0 +1,121 @@
+"""`wio share`, `wio unshare`, `wio shares`: who may reach a workspace or a folder in it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from workspacesio.cli import output, times
+from workspacesio.cli.arguments import add_json, add_workspace
+from workspacesio.cli.client import Client, signed_in
+
+LEVELS = ("read", "readwrite", "own")
+
+
+def share_arguments(parser: argparse.ArgumentParser) -> None:
+    add_workspace(parser, metavar="WORKSPACE[/FOLDER]", help="what to share")
+    parser.add_argument("subject", metavar="USER|@GROUP|everyone", help="with whom")
+    parser.add_argument("--permission", choices=LEVELS, default="read", help="what it gives (default: read)")
+    parser.add_argument("--expires", type=times.end, metavar="30s|7d|2027-01-31", help="when it ends by itself")
+    add_json(parser)
+
+
+def share(arguments: argparse.Namespace) -> None:
+    """`wio share`: says what to send to the other person."""
+    client = signed_in()
+    workspace, folder = _folder(client, arguments.workspace)
+    fields = {
+        "folder": folder or None,
+        "subject": arguments.subject,
+        "level": arguments.permission,
+        "expires_at": arguments.expires,
+    }
+    answer = client.post(f"/workspaces/{workspace['id']}/shares", fields)
+    if arguments.json:
+        output.print_json(answer)
+        return
+    what = output.safe(f"{workspace['reference']}/{folder}")
+    until = f" until {output.when(arguments.expires)}" if arguments.expires else ""
+    may = {"read": "read", "readwrite": "read and write", "own": "read, write and share on"}[arguments.permission]
+    print(f"{output.safe(arguments.subject)} may {may} {what}{until}.{_enforcement(answer.get('enforced'))}")
+    sign_in_command = answer.get("sign_in_command") or f"wio login {client.server} EMAIL"
+    print(f"Send them these two lines:\n  {output.safe(sign_in_command)}\n  wio mc ls {_quoted(what)}")
+
+
+def unshare_arguments(parser: argparse.ArgumentParser) -> None:
+    add_workspace(parser, metavar="WORKSPACE[/FOLDER]", help="what was shared")
+    parser.add_argument("subject", metavar="USER|@GROUP|everyone", help="with whom")
+    add_json(parser)
+
+
+def unshare(arguments: argparse.Namespace) -> None:
+    """`wio unshare`: says whether it is enforced on every node yet."""
+    client = signed_in()
+    workspace, folder = _folder(client, arguments.workspace)
+    answer = client.delete(
+        f"/workspaces/{workspace['id']}/shares", folder=folder or None, subject=arguments.subject
+    )
+    if arguments.json:
+        output.print_json(answer)
+        return
+    what = output.safe(f"{workspace['reference']}/{folder}")
+    print(
+        f"{output.safe(arguments.subject)} has no share of {what} any more.{_enforcement(answer.get('enforced'))}"
+    )
+
+
+def shares_arguments(parser: argparse.ArgumentParser) -> None:
+    add_workspace(parser)
+    add_json(parser)
+
+
+def shares(arguments: argparse.Namespace) -> None:
+    """`wio shares`: who has access and through what."""
+    client = signed_in()
+    workspace, _ = _folder(client, arguments.workspace)
+    given = client.get(f"/workspaces/{workspace['id']}/shares")
+    access = client.get(f"/workspaces/{workspace['id']}/access")
+    if arguments.json:
+        output.print_json({"shares": given, "access": access})
+        return
+    print_access(access)
+
+
+def print_access(access: list[dict[str, Any]]) -> None:
+    """The table of who reaches a workspace."""
+    output.print_table(
+        ["WHO", "FOLDER", "RIGHTS", "THROUGH", "EXPIRES"],
+        [
+            [
+                one.get("user") or one.get("subject"),
+                one.get("folder") or "/",
+                one["level"],
+                one.get("through"),
+                output.when(one.get("expires_at")),
+            ]
+            for one in access
+        ],
+        empty="Nobody but its owner reaches it.",
+    )
+
+
+def _folder(client: Client, reference: str) -> tuple[dict[str, Any], str]:
+    answer = client.get("/workspaces/resolve", reference=reference, purpose="write")
+    path = answer["path"].strip("/")
+    return answer["workspace"], path + "/" if path else ""
+
+
+def _enforcement(answer: Any) -> str:
+    """` Enforced.`, or which nodes haven't heard of it yet. The API gives a word, or one for each node."""
+    if isinstance(answer, list):
+        pending = [str(one["node"]) for one in answer if one.get("state") != "enforced"]
+        if pending:
+            return f" Pending on {', '.join(map(output.safe, pending))}: not enforced there yet."
+        return " Enforced."
+    return " Enforced." if answer in ("enforced", True) else " Pending: not enforced yet."
+
+
+def _quoted(text: str) -> str:
+    import shlex
+
+    return shlex.quote(text)
