@@ -1,0 +1,3 @@
+module workspacesio/benchmarks/loadgen
+
+go 1.22

@@ -1,0 +1,124 @@
+"""The table of docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Iterator
+
+from benchmarks.alone import Reading
+from benchmarks.figures import Figure
+from benchmarks.measure import Measured, Table
+from servers.installed import installed
+
+_PAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "docs", "benchmarks.md")
+_PEERS = ("minio", "versitygw")
+_INTRODUCTION = """\
+# Benchmarks
+
+`make bench` wrote this page: {rounds} rounds on {day}, {machine}. Every server ran on this one machine
+together with the load, each on the same keys and sizes, one under load at a time; numbers are medians of the
+rounds. Read the ratios: the absolute numbers are those of a small machine that the load generator shares.
+{versions}.
+
+WorkspacesIO checks signature and live rights at every request. Its writes are measured with
+`WIO_DURABILITY=process`, where an acknowledged write survives the end of the process, because that is what
+the peers promise together: versitygw never syncs; MinIO syncs an object's data and metadata, but not the
+folders that name it. `full`, WorkspacesIO's own default, survives a power failure and is shown beside. nginx
+serves the same files without signatures or rights, with its own defaults: about what the machine gives.
+
+"""
+
+
+def ratio(row: dict[str, Measured]) -> float | None:
+    """WorkspacesIO against the better peer; None where one of the sides wasn't measured."""
+    peers = [row[name].value for name in _PEERS if name in row]
+    if "workspacesio" not in row or not peers:
+        return None
+    return row["workspacesio"].value / max(peers)
+
+
+def _cell(row: dict[str, Measured], server: str) -> str:
+    return f"{row[server].value:,.0f}" if server in row else "–"
+
+
+def _summary(figures: list[Figure], table: Table) -> Iterator[str]:
+    yield "| | unit | WorkspacesIO | MinIO | versitygw | nginx | to the better peer | goal | fully durable |"
+    yield "|---|---|---:|---:|---:|---:|---:|---:|---:|"
+    for figure in figures:
+        row = table[figure.name]
+        reached = ratio(row)
+        verdict = "–" if reached is None else f"{reached:.2f}×"
+        if reached is not None and reached < figure.goal:
+            verdict += " (not reached)"
+        cells = [_cell(row, server) for server in ("workspacesio", "minio", "versitygw", "nginx")]
+        cells += [verdict, f"{figure.goal:g}×", _cell(row, "workspacesio-full")]
+        yield f"| {figure.title} | {figure.unit} | {' | '.join(cells)} |"
+
+
+def _details(figures: list[Figure], table: Table) -> Iterator[str]:
+    yield "| | server | lowest–highest round | p50 ms | p99 ms | processor ms a request | largest process, MB |"
+    yield "|---|---|---:|---:|---:|---:|---:|"
+    for figure in figures:
+        for server, measured in table[figure.name].items():
+            p50 = sorted(result.p50_ms for result in measured.results)[len(measured.results) // 2]
+            p99 = sorted(result.p99_ms for result in measured.results)[len(measured.results) // 2]
+            cells = [f"{min(measured.values):,.0f}–{max(measured.values):,.0f}", f"{p50:.2f}", f"{p99:.2f}"]
+            cells += [f"{measured.cpu_ms_per_request:.3f}", f"{measured.peak_memory / 1e6:,.0f}"]
+            yield f"| {figure.name} | {server} | {' | '.join(cells)} |"
+
+
+def _alone(readings: list[Reading]) -> Iterator[str]:
+    yield "| | measured | to stay under |"
+    yield "|---|---:|---:|"
+    for reading in readings:
+        limit = "" if reading.limit is None else f"{reading.limit:,.0f} {reading.unit}"
+        missed = "" if reading.reached else " (not reached)"
+        yield f"| {reading.title} | {reading.value:,.1f} {reading.unit}{missed} | {limit} |"
+
+
+def markdown(figures: list[Figure], table: Table, readings: list[Reading], rounds: int) -> str:
+    """The whole page."""
+    introduction = _INTRODUCTION.format(
+        rounds=rounds,
+        day=datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
+        machine=_machine(),
+        versions=_versions(),
+    )
+    parts = [introduction]
+    if figures:
+        parts += [*_summary(figures, table), ""]
+    if readings:
+        parts += ["## WorkspacesIO by itself", "", *_alone(readings), ""]
+    if figures:
+        parts += ["## Each server", "", *_details(figures, table)]
+    return "\n".join(parts) + "\n"
+
+
+def write(text: str) -> None:
+    """Replaces docs/benchmarks.md."""
+    with open(_PAGE, "w", encoding="utf-8") as file:
+        file.write(text)
+    print(f"wrote {_PAGE}")
+
+
+def _machine() -> str:
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        model = re.search(r"^model name\s*: (.*)$", file.read(), re.MULTILINE)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
+    name = model.group(1).strip() if model else platform.machine()
+    return f"{os.cpu_count()} cores ({name}), {memory:.0f} GiB, Linux {platform.release()}"
+
+
+def _versions() -> str:
+    found = []
+    for name in _PEERS:
+        printed = subprocess.run(
+            [installed("go"), "version", "-m", installed(name)], capture_output=True, text=True, check=True
+        ).stdout
+        module = re.search(r"^\tmod\t\S+\t(\S+)", printed, re.MULTILINE)
+        found.append(f"{name} {module.group(1) if module else '(unknown)'}")
+    return ", ".join(found)

@@ -1,0 +1,49 @@
+"""Measures WorkspacesIO beside MinIO and versitygw: `python -m benchmarks.run [--only FIGURE] [--servers …]`.
+
+All servers run at once on the same machine, each on the same keys and sizes. A round puts the load on one
+after the other, in an order that changes from round to round; what is reported is the median of the rounds.
+The whole page is written to docs/benchmarks.md; with --only or --servers its part is only printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from benchmarks import load, report
+from benchmarks.alone import ALONE
+from benchmarks.figures import FIGURES
+from benchmarks.measure import SERVERS, measure
+
+
+def main() -> int:
+    """The command; returns its exit status."""
+    names = [figure.name for figure in FIGURES] + list(ALONE)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--only", action="append", choices=names, metavar="FIGURE", help=", ".join(names))
+    parser.add_argument("--servers", default=",".join(SERVERS), help="names, by commas (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    servers = arguments.servers.split(",")
+    if unknown := set(servers) - set(SERVERS):
+        parser.error(f"there is no server named {', '.join(sorted(unknown))}")
+    chosen = arguments.only or names
+    figures = [figure for figure in FIGURES if figure.name in chosen]
+    table = measure(figures, servers, arguments.rounds)
+    loadgen = load.build()
+    readings = [
+        reading
+        for name, read in ALONE.items()
+        if name in chosen and "workspacesio" in servers
+        for reading in read(loadgen)
+    ]
+    text = report.markdown(figures, table, readings, arguments.rounds)
+    if arguments.only or set(servers) != set(SERVERS):
+        print(text)
+    else:
+        report.write(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
