@@ -20,6 +20,11 @@ def _subjects(plane: Plane, who: str, workspace_id: int) -> list[str]:
     return [f"{one['subject']}:{one['folder']}:{one['level']}" for one in shares]
 
 
+def test_a_share_with_everyone_names_nobody_in_the_line_to_type(plane: Plane, scans: int) -> None:
+    everyone = plane.do("ada", "POST", f"/workspaces/{scans}/shares", {"subject": "everyone"})
+    assert everyone["sign_in_command"] == "wio login http://files.example.org:8100 EMAIL"
+
+
 def test_a_share_opens_and_unsharing_closes(plane: Plane, scans: int) -> None:
     before = plane.generation()
     answer = plane.call("ada", "POST", f"/workspaces/{scans}/shares", {"subject": "bob"})
@@ -31,7 +36,7 @@ def test_a_share_opens_and_unsharing_closes(plane: Plane, scans: int) -> None:
         "",
         "enforced",
     )
-    assert given["sign_in_command"] == "wio login http://files.example.org:8100 EMAIL"
+    assert given["sign_in_command"] == "wio login http://files.example.org:8100 bob"
     (seen,) = plane.do("bob", "GET", "/workspaces", scope="shared")
     assert (seen["reference"], seen["level"], seen["folders"]) == ("ada/scans", "read", [])
     middle = plane.generation()
@@ -94,6 +99,17 @@ def test_a_share_expires_by_itself(plane: Plane, scans: int) -> None:
     path = f"/workspaces/{scans}/shares"
     past = {"subject": "carol", "expires_at": ends.isoformat()}
     plane.refused(422, "invalid_expiry", "ada", "POST", path, past)
+
+
+def test_an_expired_share_stands_in_nobodys_way(plane: Plane, scans: int) -> None:
+    ends = plane.clock.now + timedelta(minutes=30)
+    plane.share("ada", scans, "bob", "own")
+    plane.share("ada", scans, "carol", expires_at=ends.isoformat())
+    plane.clock.advance(hours=1)
+    assert _subjects(plane, "ada", scans) == ["bob::own"]
+    plane.refused(404, "no_such_share", "ada", "DELETE", f"/workspaces/{scans}/shares", subject="carol")
+    plane.share("bob", scans, "carol", "readwrite")
+    assert _subjects(plane, "ada", scans) == ["bob::own", "carol::readwrite"]
 
 
 def test_readers_and_writers_may_not_share(plane: Plane, scans: int) -> None:

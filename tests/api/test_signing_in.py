@@ -105,6 +105,15 @@ def test_signing_in_and_out(plane: Plane) -> None:
     assert plane.do("ada", "GET", "/me")["username"] == "ada"
 
 
+def test_a_username_signs_in_too_and_counts_as_the_same_account(plane: Plane) -> None:
+    assert plane.do(None, "POST", "/sign-in", {"email": "ada", "password": PASSWORD})["user"]["username"] == "ada"
+    for number in range(10):
+        account = "ada" if number % 2 else "ada@example.org"
+        plane.refused(401, "wrong_password", None, "POST", "/sign-in", {"email": account, "password": "wrong"})
+    for account in ("ada", "ada@example.org"):
+        assert plane.call(None, "POST", "/sign-in", {"email": account, "password": PASSWORD}).status_code == 429
+
+
 def test_a_session_ends_after_thirty_days(plane: Plane) -> None:
     plane.clock.advance(days=29, hours=23)
     plane.do("ada", "GET", "/me")

@@ -88,7 +88,8 @@ def share(call: SignedIn, workspace_id: Id, wanted: ShareRequest, response: Resp
             now=now,
         )
     response.status_code = 201 if is_new else 200
-    command = f"wio login {call.visit.public_address} EMAIL"
+    who = "EMAIL" if wanted.subject.startswith("@") or wanted.subject == "everyone" else wanted.subject
+    command = f"wio login {call.visit.public_address} {who}"
     return Shared(**dict(ShareAnswer.of(view)), enforced="enforced", sign_in_command=command)
 
 

@@ -16,7 +16,7 @@ from workspacesio.domain.names import check_email
 from workspacesio.services import tokens
 from workspacesio.services.actors import Actor, require_session
 from workspacesio.services.credentials import revoke_credentials_of
-from workspacesio.services.sign_in_limits import Attempt, begin_attempt, forgive_attempt
+from workspacesio.services.sign_in_limits import Attempt, begin_attempt, check_attempt, forgive_attempt
 
 LIFETIME = timedelta(days=30)
 
@@ -39,17 +39,32 @@ class PasswordToVerify:
     password_hash: str | None = field(repr=False)
 
 
+def check_sign_in(session: Session, *, email: str, address: str, now: datetime) -> None:
+    """Raise TooManyAttempts where no further attempt is allowed; asked before anything is written."""
+    account, _ = _account(session, email)
+    check_attempt(session, account=account, address=address, now=now)
+
+
 def begin_sign_in(session: Session, *, email: str, address: str, now: datetime) -> PasswordToVerify:
-    """Count the attempt and look up what to verify. Raises TooManyAttempts, the same for unknown accounts."""
+    """Count the attempt and look up what to verify. Raises TooManyAttempts, the same for unknown accounts.
+
+    `email` may be a username too, which is what others know of somebody; both count as one account.
+    """
+    account, user = _account(session, email)
+    attempt = begin_attempt(session, account=account, address=address, now=now)
+    if user is None:
+        return PasswordToVerify(attempt, None, None)
+    return PasswordToVerify(attempt, user.id, user.password_hash)
+
+
+def _account(session: Session, email: str) -> tuple[str, User | None]:
+    """The name under which attempts are counted, and the user, if there is one."""
     try:
         folded = check_email(email)
     except Invalid:
         folded = email
-    attempt = begin_attempt(session, account=folded, address=address, now=now)
-    user = session.scalar(select(User).where(User.email == folded))
-    if user is None:
-        return PasswordToVerify(attempt, None, None)
-    return PasswordToVerify(attempt, user.id, user.password_hash)
+    user = session.scalar(select(User).where((User.email if "@" in folded else User.username) == folded))
+    return folded if user is None else user.email, user
 
 
 def finish_sign_in(session: Session, *, verified: PasswordToVerify, now: datetime) -> SignedIn:
