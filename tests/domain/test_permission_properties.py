@@ -24,6 +24,7 @@ from domain.permission_facts import (
 )
 from workspacesio.domain.permissions import (
     UNNARROWED,
+    Allowed,
     Caller,
     Narrowing,
     ShareFacts,
@@ -33,7 +34,7 @@ from workspacesio.domain.permissions import (
     granted_level,
     sharing_limit,
 )
-from workspacesio.domain.vocabulary import READING_ACTIONS, Action, Level, SubjectKind
+from workspacesio.domain.vocabulary import DATA_ACTIONS, READING_ACTIONS, Action, Level, SubjectKind
 
 many = settings(max_examples=150, deadline=None)
 
@@ -196,3 +197,17 @@ def test_sharing_limit_refuses_to_answer_who_may_not_share() -> None:
 @given(ids, share_lists)
 def test_no_workspace_no_level(user_id: int, held: tuple[ShareFacts, ...]) -> None:
     assert granted_level(Caller(user_id), Target(shares=held), NOW) is None
+
+
+@many
+@given(callers, st.sampled_from(sorted(DATA_ACTIONS)), targets, moments)
+def test_a_right_on_data_reaches_as_far_as_it_holds_and_no_further(
+    caller: Caller, action: Action, target: Target, now: datetime
+) -> None:
+    verdict = decide(caller, action, target, now)
+    if isinstance(verdict, Allowed):
+        assert target.path.startswith(verdict.folder)
+        assert decide(caller, action, replace(target, path=verdict.folder), now)
+        if verdict.folder:
+            above = verdict.folder[: verdict.folder.rstrip("/").rfind("/") + 1]
+            assert not decide(caller, action, replace(target, path=above), now)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import urllib.error
 import urllib.request
 
+import botocore.exceptions
 import pytest
 
 from journeys.conftest import TREE
@@ -52,6 +54,24 @@ def test_a_share_is_read_with_every_client_until_it_is_taken_back(each_database:
         assert answer.code == 403
     bob.refused("workspace", "show", "ada/plates")
     assert "plates" not in bob.wio("ls")
+
+
+def test_a_link_out_of_a_shared_folder_widens_nothing(running: Service, tree: str) -> None:
+    os.symlink("../2026-01/plate-1.csv", os.path.join(tree, "plates", "raw", "up.csv"))
+    os.symlink("a0", os.path.join(tree, "plates", "raw", "beside"))
+    ada = running.administrator()
+    bob = running.colleague("bob")
+    ada.wio("root", "import", "existing", "plates", "--owner", "ada")
+    ada.wio("share", "plates/raw", "bob")
+    owner, holder = (CLIENTS["boto3"](person.token("ada/plates")) for person in (ada, bob))
+    bucket, prefix = "data", "plates/raw/"
+
+    assert owner.read(bucket, prefix + "up.csv") == TREE["plates/2026-01/plate-1.csv"]
+    assert prefix + "up.csv" in owner.list(bucket, prefix)
+    assert holder.read(bucket, prefix + "beside") == TREE["plates/raw/a0"]
+    assert holder.list(bucket, prefix) == {prefix + name for name in ("a-b", "a/b", "a0", "beside")}
+    with pytest.raises(botocore.exceptions.ClientError, match="NoSuchKey"):
+        holder.read(bucket, prefix + "up.csv")
 
 
 def test_a_disabled_user_is_refused_at_once(each_database: Service) -> None:

@@ -170,6 +170,13 @@ def test_where_a_permit_lets_act(server: Server) -> None:
     assert asyncio.run(server.authority.decide(principal(99), Action.READ_DATA, BUCKET)) == Denied("no_such_user")
 
 
+def test_the_holder_of_a_folder_acts_beneath_that_folder(server: Server) -> None:
+    verdict = asyncio.run(
+        server.authority.decide(principal(2), Action.READ_DATA, ObjectTarget("alpha", "w/x/y/k"))
+    )
+    assert verdict == Permit(1, "alpha", 1, "w/x/")
+
+
 def test_the_holder_of_a_folder_gains_nothing_around_it(server: Server) -> None:
     """User 2 reads `w/x/`: every way to say something beside, above or over it is refused."""
 

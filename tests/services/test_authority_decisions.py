@@ -198,9 +198,10 @@ class Model:
             return None
         prefix = self.world.workspaces[number].prefix
         target = self.world.target(number, key[len(prefix) :])
-        if decide(self.world.caller(asked.user_id, asked.narrowing), action, target, now):
-            return Permit(asked.node_id, bucket, number, prefix)
-        return None
+        verdict = decide(self.world.caller(asked.user_id, asked.narrowing), action, target, now)
+        if isinstance(verdict, Denied):
+            return None
+        return Permit(asked.node_id, bucket, number, prefix + verdict.folder)
 
     @staticmethod
     def holder(credential: int) -> int:

@@ -57,8 +57,8 @@ class ObjectTarget:
 class Permit:
     """The request is allowed, and this is where it may act.
 
-    `prefix` is the workspace's prefix in the bucket ('' or 'a/b/'): the driver never leaves the folder that it
-    spells.
+    `prefix` is the workspace's prefix in the bucket ('' or 'a/b/'), or that of the folder in it which is shared
+    with the principal: the driver never leaves the folder that it spells.
     """
 
     node_id: int

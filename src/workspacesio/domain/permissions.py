@@ -130,9 +130,14 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """`through` says what gave the right, for the answer to "who has access, and why"."""
+    """`through` says what gave the right, for the answer to "who has access, and why".
+
+    `folder` ('' or 'a/b/') is how far the right reaches around the path: '' is all of the workspace. A link in a
+    shared folder that leads elsewhere in the workspace would widen the share, so drivers stay beneath it.
+    """
 
     through: str
+    folder: str = ""
 
     def __bool__(self) -> bool:
         return True
@@ -268,7 +273,29 @@ def _decide_by_level(caller: Caller, action: Action, target: Target, now: dateti
     if held is None:
         return Denied("not_shared")
     level, through = held
-    return Allowed(through) if level >= _NEEDED_LEVEL[action] else Denied("level_too_low")
+    needed = _NEEDED_LEVEL[action]
+    if level < needed:
+        return Denied("level_too_low")
+    return Allowed(through, _reach(caller, target, needed, now))
+
+
+def _reach(caller: Caller, target: Target, needed: Level, now: datetime) -> str:
+    """The largest folder around the path on which the caller holds what is needed; '' is the whole workspace."""
+    if target.workspace is not None and target.workspace.owner_id == caller.user_id:
+        return ""
+    if needed is Level.READ and target.root is not None and target.root.type.is_public:
+        return ""
+    return min(
+        (
+            share.folder
+            for share in target.shares
+            if share.level >= needed
+            and share.concerns(caller)
+            and share.holds(now)
+            and share.covers(target.path)
+        ),
+        key=len,
+    )
 
 
 def _decide_workspace(caller: Caller, action: Action, target: Target, now: datetime) -> Verdict:

@@ -67,9 +67,10 @@ class Context:
         return verdict
 
     async def permit_again(self, earlier: Permit, action: Action, bucket: str, key: str) -> Permit:
-        """As `permit`, and AccessDenied too when the key has come to belong to another workspace meanwhile."""
+        """As `permit`, and AccessDenied too when the key has come to belong to another workspace meanwhile, or
+        when the right reaches less far around it: `earlier` was acted within."""
         permit = await self.permit(action, bucket, key)
-        if permit.workspace_id != earlier.workspace_id or permit.prefix != earlier.prefix:
+        if permit.workspace_id != earlier.workspace_id or not earlier.prefix.startswith(permit.prefix):
             raise S3Error(ErrorCode.AccessDenied)
         return permit
 

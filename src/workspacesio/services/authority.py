@@ -115,7 +115,7 @@ class DatabaseAuthority:
         verdict = decide(caller, action, full, now)
         if isinstance(verdict, Denied):
             return verdict
-        return Permit(principal.node_id, target.bucket, place.workspace_id, place.prefix)
+        return Permit(principal.node_id, target.bucket, place.workspace_id, place.prefix + verdict.folder)
 
     async def buckets(self, principal: Principal) -> tuple[str, ...]:
         if not await self._is_good(principal):
