@@ -201,7 +201,7 @@ def test_credentials(ada: Person, ben: Person) -> None:
     assert ada.run("token", "--node", "nowhere").returncode == 1
     assert "There is no workspace" in ben.refused("token", "ada/keys")
     exported = ada.wio("token", "keys")
-    assert re.fullmatch(r"(export AWS_[A-Z_0-9]+=\S+\n){5}", exported)
+    assert re.fullmatch(r"(export AWS_[A-Z_0-9]+=\S+\n){6}", exported)
     process = json.loads(ada.wio("token", "keys", "--format", "process"))
     assert process["Expiration"] == ada.token("keys")["expires_at"]
     aws = ["aws", "s3", "ls", "s3://data/private/ada/keys/", "--recursive"]

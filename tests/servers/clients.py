@@ -34,17 +34,22 @@ class Client(Protocol):
     def write(self, bucket: str, key: str, data: bytes) -> None: ...
 
 
+def boto3_client(credential: dict[str, Any]) -> Any:
+    """A client with boto3's own defaults, but for retries."""
+    return boto3.client(
+        "s3",
+        endpoint_url=credential["endpoint"],
+        region_name=credential["region"],
+        aws_access_key_id=credential["access_key_id"],
+        aws_secret_access_key=credential["secret_access_key"],
+        aws_session_token=credential["session_token"],
+        config=botocore.config.Config(retries={"max_attempts": 1}),
+    )
+
+
 class Boto3:
     def __init__(self, credential: dict[str, Any]) -> None:
-        self.s3 = boto3.client(
-            "s3",
-            endpoint_url=credential["endpoint"],
-            region_name=credential["region"],
-            aws_access_key_id=credential["access_key_id"],
-            aws_secret_access_key=credential["secret_access_key"],
-            aws_session_token=credential["session_token"],
-            config=botocore.config.Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}),
-        )
+        self.s3 = boto3_client(credential)
 
     def list(self, bucket: str, prefix: str) -> set[str]:
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)

@@ -49,6 +49,7 @@ def aws_environment(issued: dict[str, Any]) -> dict[str, str]:
         "AWS_SESSION_TOKEN": issued["session_token"],
         "AWS_ENDPOINT_URL_S3": issued["endpoint"],
         "AWS_REGION": issued["region"],
+        "AWS_DEFAULT_REGION": issued["region"],  # boto3 reads only this one
     }
 
 
@@ -200,14 +201,14 @@ def listing(arguments: argparse.Namespace) -> None:
 
 
 def revoke_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("credential", metavar="ID", help="as `wio credential ls` shows it")
+    parser.add_argument("credential", type=int, metavar="ID", help="as `wio credential ls` shows it")
 
 
 def revoke(arguments: argparse.Namespace) -> None:
     """`wio credential revoke`; cached ones go with it, so that none that has ended is used again."""
-    from workspacesio.cli.client import segment, signed_in
+    from workspacesio.cli.client import signed_in
 
-    signed_in().delete(f"/credentials/{segment(arguments.credential)}")
+    signed_in().delete(f"/credentials/{arguments.credential}")
     credential_cache.clear(sign_in.current().cache_key)
     print("The credential has ended.")
 

@@ -23,8 +23,8 @@ from workspacesio.services.sealed_tokens import (
 
 MIN_SECONDS = 15
 DEFAULT_SECONDS = 3600
-REGION = "us-east-1"
-"""Clients want one; the endpoint has no regions."""
+REGION = "local"
+"""Clients want one; the endpoint has no regions. At us-east-1 boto3 and aws make links of an older signature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def issue_credential(
     """
     if not timedelta(seconds=MIN_SECONDS) <= duration <= longest:
         raise Invalid(
-            f"A credential lives between {MIN_SECONDS} seconds and {int(longest.total_seconds())} seconds.",
+            f"Keys and links live between {MIN_SECONDS} s and {_spelled(longest)}; give a time in between.",
             code="invalid_duration",
         )
     narrowed = caller.narrowing.workspaces
@@ -181,3 +181,8 @@ def revoke_credentials_of(
         .where(given[0], Credential.revoked_at.is_(None), Credential.expires_at > now)
         .values(revoked_at=now)
     )
+
+
+def _spelled(longest: timedelta) -> str:
+    seconds = int(longest.total_seconds())
+    return f"{seconds} s" if seconds % 3600 else f"{seconds // 3600} h"
