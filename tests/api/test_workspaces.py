@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from api.plane import Plane
@@ -102,11 +104,23 @@ def test_handing_over_takes_everything_from_the_owner_before(plane: Plane) -> No
     plane.workspace("ada", "again", root="private")
 
 
-def test_handing_over_needs_a_free_label_and_a_known_user(plane: Plane) -> None:
-    made = plane.workspace("ada", "scans")
+def test_handing_over_does_not_tell_what_the_receiver_has(plane: Plane) -> None:
     plane.workspace("bob", "scans")
+    answers = []
+    for name in ("scans", "other"):
+        made = plane.workspace("ada", name)
+        answers.append(plane.do("ada", "POST", f"/workspaces/{made['id']}/hand-over", {"to": "bob"}))
+    assert answers[0] == answers[1]
+    assert {one["name"] for one in plane.do("bob", "GET", "/workspaces", scope="mine")} == {
+        "scans",
+        "scans-2",
+        "other",
+    }
+
+
+def test_handing_over_needs_a_known_user(plane: Plane) -> None:
+    made = plane.workspace("ada", "scans")
     path = f"/workspaces/{made['id']}/hand-over"
-    plane.refused(409, "taken", "ada", "POST", path, {"to": "bob"})
     plane.refused(404, "no_such_user", "ada", "POST", path, {"to": "nobody"})
     plane.refused(409, "is_owner", "ada", "POST", path, {"to": "ada"})
     plane.do("root", "POST", "/users/carol/disable")
@@ -164,6 +178,17 @@ def test_identities_are_never_reused(plane: Plane) -> None:
     first = plane.workspace("ada", "scans")["id"]
     plane.do("ada", "DELETE", f"/workspaces/{first}")
     assert plane.workspace("ada", "scans")["id"] > first
+
+
+def test_a_read_only_service_makes_and_deletes_nothing(plane: Plane) -> None:
+    made = plane.workspace("ada", "scans")
+    kept = plane.write_file("private/ada/scans/a.txt")
+    plane.routes.state.context = replace(plane.context, settings=replace(plane.settings, read_only=True))
+    path = f"/workspaces/{made['id']}"
+    plane.refused(409, "node_is_read_only", "ada", "POST", "/workspaces", {"name": "new"})
+    plane.refused(409, "node_is_read_only", "ada", "DELETE", path, delete_objects=True)
+    assert plane.do("ada", "GET", path)["name"] == "scans"
+    assert kept.exists()
 
 
 def test_an_unmounted_node_takes_no_new_workspace(plane: Plane) -> None:

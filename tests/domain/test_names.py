@@ -20,6 +20,7 @@ from workspacesio.domain.names import (
     check_username,
     check_workspace_name,
     key_problem,
+    numbered_name,
     parse_reference,
     workspace_name_from_folder,
     workspace_name_problem,
@@ -341,3 +342,12 @@ def test_names_compare_as_bytes_do() -> None:
     """The same letters in another normal form are another key, and own nothing of the first."""
     nfc, nfd = unicodedata.normalize("NFC", "é/k"), unicodedata.normalize("NFD", "é/k")
     assert ancestors(nfc)[0] != ancestors(nfd)[0]
+
+
+def test_numbered_names_are_free_and_short_enough() -> None:
+    assert numbered_name("scans", {"other"}) == "scans"
+    assert numbered_name("scans", {"scans", "scans-2"}) == "scans-3"
+    long = "\u00e4" * 64
+    numbered = numbered_name(long, {long})
+    assert numbered == "\u00e4" * 63 + "-2"
+    assert workspace_name_problem(numbered) is None

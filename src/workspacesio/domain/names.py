@@ -7,12 +7,15 @@ exists already is taken as it is, or not served at all.
 
 import re
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from workspacesio.domain.errors import Invalid
 
 MAX_KEY_BYTES = 1024
 """Amazon S3 User Guide, "Naming Amazon S3 objects"."""
+
+MAX_WORKSPACE_NAME_BYTES = 128
 
 MAX_COMPONENT_BYTES = 255
 """NAME_MAX of Linux filesystems."""
@@ -45,6 +48,9 @@ _USERNAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?")
 _SERVICE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _BUCKET = re.compile(r"[a-z0-9](?:[a-z0-9.-]{1,61}[a-z0-9])")
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f\ud800-\udfff]{1,64}@[^@\s\x00-\x1f\x7f\ud800-\udfff]{1,255}")
+_PLAIN_KEY = re.compile(r"(?=.{1,255}\Z)[A-Za-z0-9_][A-Za-z0-9_.-]*+(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*+)*+/?")
+"""Keys that need no closer look, as most are: no system folder, no '.' and no '..' begins so."""
+
 _WORKSPACE_PUNCTUATION = frozenset(" .,_-+=@()&'!~")
 
 
@@ -136,8 +142,23 @@ def workspace_name_from_folder(folder: str) -> str:
     return name if workspace_name_problem(name) is None else "folder"
 
 
+def numbered_name(wanted: str, taken: Collection[str]) -> str:
+    """`wanted` if it is not among `taken`, else with -2, -3 and so on, shortened to a name's length."""
+    number, candidate = 2, wanted
+    while candidate in taken:
+        suffix = f"-{number}"
+        shortened = wanted
+        while len((shortened + suffix).encode()) > MAX_WORKSPACE_NAME_BYTES:
+            shortened = shortened[:-1]
+        candidate = shortened + suffix
+        number += 1
+    return candidate
+
+
 def key_problem(key: str) -> str | None:
     """Why `key` can't name a plain file, or None. One trailing slash (a folder's own entry) is allowed."""
+    if _PLAIN_KEY.fullmatch(key):
+        return None
     try:
         encoded = key.encode()
     except UnicodeEncodeError:

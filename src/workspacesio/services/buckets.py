@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from workspacesio.database.tables import AuditRecord, Node, Root, User, Workspace
 from workspacesio.domain.errors import Conflict
+from workspacesio.domain.names import numbered_name
 from workspacesio.domain.vocabulary import CreatePolicy, RootType
 
 
@@ -21,7 +22,7 @@ def record_bucket(session: Session, *, node: Node, bucket: str, owner_id: int, n
         raise Conflict("There are roots in a bucket of this name already.", code="bucket_exists")
     taken = set(session.scalars(select(Root.name).where(Root.name.startswith(bucket, autoescape=True))))
     root = Root(
-        name=_free_name(bucket, taken),
+        name=numbered_name(bucket, taken),
         node_id=node.id,
         bucket=bucket,
         prefix="",
@@ -33,7 +34,7 @@ def record_bucket(session: Session, *, node: Node, bucket: str, owner_id: int, n
     session.flush()
     labels = set(session.scalars(select(Workspace.name).where(Workspace.owner_id == owner_id)))
     workspace = Workspace(
-        name=_free_name(bucket, labels),
+        name=numbered_name(bucket, labels),
         owner_id=owner_id,
         root_id=root.id,
         node_id=node.id,
@@ -52,15 +53,6 @@ def forget_bucket(session: Session, *, node_id: int, bucket: str, actor_id: int,
     session.execute(delete(Workspace).where(Workspace.node_id == node_id, Workspace.bucket == bucket))
     session.execute(delete(Root).where(Root.node_id == node_id, Root.bucket == bucket))
     _audit(session, actor_id=actor_id, verb="bucket.delete", workspace_id=None, bucket=bucket, now=now)
-
-
-def _free_name(wanted: str, taken: set[str]) -> str:
-    if wanted not in taken:
-        return wanted
-    number = 2
-    while f"{wanted}-{number}" in taken:
-        number += 1
-    return f"{wanted}-{number}"
 
 
 def _audit(

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from workspacesio.database.tables import Node, Root, Usage, User, Workspace
 from workspacesio.domain.errors import Conflict, Invalid, WorkspacesIOError
-from workspacesio.domain.names import check_workspace_name, workspace_name_from_folder
+from workspacesio.domain.names import check_workspace_name, numbered_name, workspace_name_from_folder
 from workspacesio.domain.vocabulary import Action, RootType
 from workspacesio.services.actors import Actor
 from workspacesio.services.audit import record
@@ -183,20 +183,8 @@ class _Labels:
             names = self._session.scalars(select(Workspace.name).where(Workspace.owner_id == owner_id))
             self._taken[owner_id] = set(names)
         taken = self._taken[owner_id]
-        label = wanted or self._numbered(workspace_name_from_folder(folder), taken)
+        label = wanted or numbered_name(workspace_name_from_folder(folder), taken)
         if label in taken:
             return None
         taken.add(label)
         return label
-
-    @staticmethod
-    def _numbered(label: str, taken: set[str]) -> str:
-        number, candidate = 2, label
-        while candidate in taken:
-            suffix = f"-{number}"
-            shortened = label
-            while len((shortened + suffix).encode()) > 128:
-                shortened = shortened[:-1]
-            candidate = shortened + suffix
-            number += 1
-        return candidate

@@ -14,7 +14,7 @@ from workspacesio.database.facts import load_root_target
 from workspacesio.database.tables import Node, Root, Share, Usage, Workspace
 from workspacesio.database.visible_places import seen_roots
 from workspacesio.domain.errors import Ambiguous, Conflict, Invalid, NotFound
-from workspacesio.domain.names import check_workspace_name
+from workspacesio.domain.names import check_workspace_name, numbered_name
 from workspacesio.domain.permissions import decide
 from workspacesio.domain.vocabulary import Action, RootType
 from workspacesio.services.actors import Actor
@@ -139,7 +139,11 @@ def rename_workspace(session: Session, *, actor: Actor, workspace_id: int, name:
 
 
 def hand_over_workspace(session: Session, *, actor: Actor, workspace_id: int, to: str, now: datetime) -> None:
-    """Make another user the owner. The owner before holds nothing any more; other people's shares stay."""
+    """Make another user the owner. The owner before holds nothing any more; other people's shares stay.
+
+    Where the new owner has a workspace of that name already, this one gets a number behind its name: to refuse
+    would tell what they have.
+    """
     workspace, _ = find_workspace(
         session, actor=actor, workspace_id=workspace_id, action=Action.HAND_OVER_WORKSPACE, now=now
     )
@@ -148,7 +152,7 @@ def hand_over_workspace(session: Session, *, actor: Actor, workspace_id: int, to
         raise Conflict(f"The account of {to!r} is disabled.", code="user_disabled")
     if user.id == workspace.owner_id:
         raise Conflict(f"{to!r} is the owner already.", code="is_owner")
-    _require_free_label(session, owner_id=user.id, name=workspace.name)
+    taken = set(session.scalars(select(Workspace.name).where(Workspace.owner_id == user.id)))
     _absorb_shares(session, workspace_id=workspace.id, user_id=user.id)
     details = {"from": workspace.owner_id, "to": user.id, "to_username": to}
     record(
@@ -160,6 +164,7 @@ def hand_over_workspace(session: Session, *, actor: Actor, workspace_id: int, to
         now=now,
         details=details,
     )
+    workspace.name = numbered_name(workspace.name, taken)
     workspace.owner_id = user.id
 
 
@@ -199,7 +204,10 @@ def _choose_root(session: Session, *, actor: Actor, name: str | None, public: bo
         if decide(actor.caller, Action.CREATE_WORKSPACE, load_root_target(session, root), now)
     ]
     if not roots:
-        raise NotFound(f"There is no {wanted.value} root in which you may create workspaces.", code="no_root")
+        raise NotFound(
+            f"There is no {wanted.value} root in which you may create workspaces; `wio root ls` shows the roots.",
+            code="no_root",
+        )
     named = [root for root in roots if root.name == wanted.value]
     if len(roots) > 1 and not named:
         raise Ambiguous(
