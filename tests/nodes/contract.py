@@ -867,6 +867,22 @@ class FolderKeysContract(DriverContract):
 
         run(scenario)
 
+    @pytest.mark.parametrize("size", [1, 3 * MIB])
+    @pytest.mark.parametrize("hashed", [True, False])
+    def test_a_folder_takes_no_content_by_a_copy(self, run: Any, size: int, hashed: bool) -> None:
+        async def scenario(h: Harness) -> None:
+            await h.put("file", b"x" * size)
+            await h.put("empty", b"")
+            hashers = [hashlib.md5()] if hashed else []
+            with pytest.raises(KeyNotPossible):
+                await h.driver.stage_copy(h.at("file"), h.at("folder/"), source_etag=None, hashers=hashers)
+            staged = await h.driver.stage_copy(h.at("empty"), h.at("marker/"), source_etag=None, hashers=hashers)
+            await staged.publish(ObjectMetadata())
+            await staged.discard()
+            assert await h.keys() == ["empty", "file", "marker/"]
+
+        run(scenario)
+
     @pytest.mark.parametrize(
         "key",
         [

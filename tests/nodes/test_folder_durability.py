@@ -62,14 +62,25 @@ def node(tmp_path: Path) -> FolderNodeUnderTest:
     return node
 
 
-@pytest.mark.parametrize("size", [5, 2 << 20])
-def test_put(node: FolderNodeUnderTest, calls: list[str], size: int) -> None:
+def test_put(node: FolderNodeUnderTest, calls: list[str]) -> None:
     async def scenario(h: Harness) -> None:
-        await h.put("k", b"x" * size)
-        await h.put("k", b"y" * size)
+        await h.put("k", b"x")
+        await h.put("k", b"y")
 
     node.run(scenario)
     assert calls == ["sync staged", "rename to k", "sync ."] * 2
+
+
+def test_a_large_put_is_flushed_before_it_is_decided_again(node: FolderNodeUnderTest, calls: list[str]) -> None:
+    async def scenario(h: Harness) -> None:
+        staged = await h.driver.stage(h.at("k"), expected_size=2 << 20, hashers=[])
+        await staged.write(b"x" * (2 << 20))
+        await staged.finish()
+        assert calls == ["sync staged"]
+        await staged.publish(ObjectMetadata(etag="e"))
+
+    node.run(scenario)
+    assert calls[1:] == ["sync staged", "rename to k", "sync ."]
 
 
 def test_put_into_new_folders(node: FolderNodeUnderTest, calls: list[str]) -> None:

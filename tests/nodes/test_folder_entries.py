@@ -4,6 +4,7 @@ import os
 import re
 import socket
 import stat
+import struct
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from workspacesio.nodes.driver import (
     ObjectAddress,
     ObjectMetadata,
 )
+from workspacesio.nodes.folder.file_record import state_of
 
 
 @pytest.fixture
@@ -184,15 +186,30 @@ def test_the_record_stays_with_a_file_that_is_renamed_or_chmodded(node: FolderNo
 
 
 @pytest.mark.parametrize(
-    "value", [b"", b"{", b"[]", b"null", b"\xff", b'{"e":1}', b'{"e":"x","h":{"a":"b\\r\\nc: d"}}', b'{"x":1}']
+    "value",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff",
+        b'{"e":1}',
+        b'{"x":1}',
+        (0, b"x" * 16 + b'{"h":{"a":"b\\r\\nc: d"}}'),
+        (0x40, b"x" * 16 + b"\x06a\r\nc: d"),
+        (0x80, b"x" * 16),
+        (0x20, b"\x03a\r\n"),
+        (0x0F, b"x" * 16),
+    ],
 )
-def test_a_record_that_others_wrote_is_not_believed(node: FolderNodeUnderTest, value: bytes) -> None:
+def test_a_record_that_others_wrote_is_not_believed(
+    node: FolderNodeUnderTest, value: bytes | tuple[int, bytes]
+) -> None:
     path = node / "k"
     path.write_bytes(b"x")
-    if value.startswith(b"{") and value != b"{":
-        found = path.stat()
-        binding = b'{"s":%d,"m":%d,"i":%d,' % (found.st_size, found.st_mtime_ns, found.st_ino)
-        value = binding + value[1:]
+    if isinstance(value, tuple):
+        flags, rest = value
+        value = struct.pack("<BBQ", 1, flags, state_of(path.stat())) + rest
     os.setxattr(path, "user.workspacesio", value)
     (node / "folder").mkdir()
     os.setxattr(node / "folder", "user.workspacesio", value)

@@ -6,17 +6,18 @@ import errno
 import os
 import resource
 import socket
+import struct
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from nodes.listed_tree import BUCKET, NOBODY, ListedTree, as_nobody, naive_keys
 from workspacesio.domain.vocabulary import FolderLayout
 from workspacesio.nodes.driver import NodeDown, ObjectMetadata
+from workspacesio.nodes.folder.file_record import state_of as state_of_file
 from workspacesio.nodes.folder.metadata import ATTRIBUTE, FolderRecord, derived_etag
 from workspacesio.nodes.folder.resolve import NodeTree
 from workspacesio.nodes.folder.survey import Reason
@@ -254,18 +255,21 @@ def test_objects_carry_size_time_etag_and_checksum_algorithm(tree: ListedTree) -
     assert edited.checksum_algorithm is None
 
 
-def record_of(path: str, **changes: object) -> bytes:
-    found = os.stat(path)
-    return orjson.dumps({"s": found.st_size, "m": found.st_mtime_ns, "i": found.st_ino, "e": "0" * 32, **changes})
-
-
 @pytest.mark.parametrize(
-    "changes",
-    [{"e": None}, {"e": 7}, {"e": "a\r\nx-amz-injected: 1"}, {"e": 'a"b'}, {"c": {"<&\x01": ""}}, {"c": 3}],
+    ("flags", "rest"),
+    [
+        (0, b"\0" * 15),
+        (0x20, b"\x05"),
+        (0x20, b"\x17a\r\nx-amz-injected: 1234"),
+        (0x20, b'\x03a"b'),
+        (0x0F, b"\0" * 16),
+        (0, b"\0" * 16 + b'{"c":{"<&":""}}'),
+        (0, b"\0" * 16 + b"{"),
+    ],
 )
-def test_forged_records_harm_nobody(tree: ListedTree, changes: dict[str, object]) -> None:
+def test_forged_records_harm_nobody(tree: ListedTree, flags: int, rest: bytes) -> None:
     path = os.path.join(tree.path, "shown/file")
-    os.setxattr(path, ATTRIBUTE, record_of(path, **changes))
+    os.setxattr(path, ATTRIBUTE, struct.pack("<BBQ", 1, flags, state_of_file(os.stat(path))) + rest)
     (summary,) = tree.page().objects
     assert summary.etag in ("0" * 32, derived_etag(os.stat(path)))
     assert summary.checksum_algorithm is None

@@ -1,5 +1,6 @@
 """Multipart uploads in a folder: no second copy of the whole, nothing lost by restarts or failed completions."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,15 @@ import pytest
 
 from nodes.contract import PART, Harness, md5
 from nodes.folder_node import FolderNodeUnderTest
-from workspacesio.nodes.driver import PreconditionFailed, Preconditions, RequestedPart
+from workspacesio.nodes.driver import (
+    InvalidPart,
+    NodeError,
+    NoSuchUpload,
+    PreconditionFailed,
+    Preconditions,
+    RequestedPart,
+    Scope,
+)
 
 
 @pytest.fixture
@@ -117,5 +126,45 @@ def test_memory_does_not_grow_with_the_body(node: FolderNodeUnderTest) -> None:
             await staged.write(bytes(memoryview(chunk)))
         assert resident() - before < 24 << 20
         await staged.discard()
+
+    node.run(scenario)
+
+
+def forge_part(node: FolderNodeUnderTest, upload: Any, file: str, size: int) -> None:
+    """What somebody writes who got at the staging folder: a part that lies in a file of their choice."""
+    record = {"size": size, "etag": md5(b"x"), "checksums": {}, "modified": 0.0, "file": file}
+    (node / f".workspacesio/uploads/{upload.upload_id}/part-00001.json").write_text(json.dumps(record))
+
+
+@pytest.mark.parametrize("file", ["../../../../secret", "{base}/secret", "upload.json", "own-00001-..", "..", "."])
+def test_a_part_lies_in_a_file_of_its_upload(node: FolderNodeUnderTest, tmp_path: Path, file: str) -> None:
+    (tmp_path / "secret").write_bytes(b"secret")
+
+    async def scenario(h: Harness) -> None:
+        upload = await h.begin("k")
+        await h.part(upload, 1, b"x")
+        forge_part(node, upload, file.format(base=tmp_path), 6)
+        with pytest.raises(InvalidPart):
+            await h.complete(upload, [RequestedPart(1, md5(b"x"))])
+        assert await h.keys() == []
+
+    node.run(scenario)
+
+
+def test_an_upload_that_another_account_made_is_none(node: FolderNodeUnderTest) -> None:
+    """Whoever may write in the node's folder may put another staging folder in the place of ours."""
+
+    async def scenario(h: Harness) -> None:
+        upload = await h.begin("k")
+        part = await h.part(upload, 1, b"x")
+        os.chown(node / f".workspacesio/uploads/{upload.upload_id}", 4242, 4343)
+        assert await h.driver.uploads(Scope(h.bucket, ""), "") == []
+        with pytest.raises(NoSuchUpload):
+            await h.complete(upload, [part])
+        with pytest.raises(NodeError):
+            await h.part(upload, 2, b"x")
+        assert await h.keys() == []
+        os.chown(node / f".workspacesio/uploads/{upload.upload_id}", os.geteuid(), os.getegid())
+        await h.complete(upload, [part])
 
     node.run(scenario)

@@ -42,7 +42,7 @@ from workspacesio.nodes.folder.opening import head_object, open_object
 from workspacesio.nodes.folder.parts import StagedPartBody
 from workspacesio.nodes.folder.resolve import NodeTree
 from workspacesio.nodes.folder.snapshots import Snapshots
-from workspacesio.nodes.folder.staged import StagedBody
+from workspacesio.nodes.folder.staged import StagedBody, check_takes_content
 from workspacesio.nodes.folder.staging import Staging
 
 
@@ -144,6 +144,7 @@ class FolderDriver:
         opened = await copying.open_source(self.node, source, None, source_etag)
         staged = StagedBody(self.node, target, expected_size=opened.size_to_send, hashers=hashers)
         try:
+            check_takes_content(target, opened.size_to_send)
             await copying.fill_body(opened, staged.body, hashers)
             await staged.finish()
         except BaseException:

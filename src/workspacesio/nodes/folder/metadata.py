@@ -1,11 +1,11 @@
 """The record that is kept with an object: how it is written, where, and when it is believed.
 
-It is the extended attribute `user.workspacesio` of the file, JSON with one-letter names (RECORD below), or a side
-file in the state folder where the attribute doesn't fit or isn't supported:
+It is the extended attribute `user.workspacesio` of the file (see `file_record.py`) or folder (see `record.py`), or
+the same in a side file in the state folder where the attribute doesn't fit or isn't supported:
 
 - `STATE/metadata/NODE/xx/HASH`, HASH being the SHA-256 of 'INODE:SIZE:MTIME' (a folder's: 'INODE/') and xx its
   first two digits. So it follows a file that is renamed. Written under another name, then renamed.
-- A file whose record didn't fit has a short one as its attribute, without headers and the like, marked `"x":1`.
+- A file whose record didn't fit has a short one as its attribute, without headers and the like, marked as such.
 - A file that could not even take that has none. Looking for side files of such files is switched on by the
   file `STATE/metadata/NODE/without-attributes`.
 """
@@ -19,20 +19,17 @@ import secrets
 import orjson
 
 from workspacesio.nodes.driver import ObjectMetadata
-from workspacesio.nodes.folder import syscalls
+from workspacesio.nodes.folder.file_record import Record, read_record, short_record, told_by, written_record
 from workspacesio.nodes.folder.record import (
     EMPTY_MD5,
     PLAIN_FOLDER,
     FolderRecord,
-    Raw,
     derived_etag,
-    describes,
     details_of,
     folder_record,
     metadata_of,
     parsed,
     raw_folder_record,
-    told_by,
 )
 
 __all__ = [
@@ -41,7 +38,6 @@ __all__ = [
     "FolderRecord",
     "MetadataStore",
     "derived_etag",
-    "describes",
     "details_of",
     "metadata_of",
     "told_by",
@@ -67,18 +63,20 @@ class MetadataStore:
         """The metadata of an opened file; `found` is its fstat."""
         return told_by(self.record(fd, found), found, key)
 
-    def record(self, where: int | bytes, found: os.stat_result) -> Raw | None:
+    def record(self, where: int | bytes, found: os.stat_result) -> Record | None:
         """The whole record of a file, or None where there is none that describes it.
 
-        `where` is a descriptor, or a path whose last component is not followed. A record marked 'x' is one whose
-        side file was lost: only its etag holds.
+        `where` is a descriptor, or a path whose last component is not followed. One that still has a side file is
+        one whose side file was lost: only its etag holds.
         """
-        raw = self._attribute(where)
-        if raw is None:
-            raw = self._side(_file_identity(found)) if self.looks_for_side_files() else None
-        elif "x" in raw and describes(raw, found):
-            raw = self._side(_file_identity(found)) or raw
-        return raw if raw is not None and describes(raw, found) else None
+        value = self._attribute(where)
+        if value is None:
+            value = self._side(_file_identity(found)) if self.looks_for_side_files() else None
+        record = None if value is None else read_record(value, found)
+        if record is not None and record.has_side_file:
+            whole = self._side(_file_identity(found))
+            record = (None if whole is None else read_record(whole, found)) or record
+        return record
 
     def etag_of(
         self, folder_fd: int, name: bytes, found: os.stat_result, *, side_files: bool
@@ -87,42 +85,41 @@ class MetadataStore:
 
         `side_files` is what `looks_for_side_files` said when the page was begun.
         """
-        raw = self._attribute(b"/proc/self/fd/%d/%b" % (folder_fd, name))
-        if raw is None and side_files:
-            raw = self._side(_file_identity(found))
-        if raw is None or not describes(raw, found):
-            return derived_etag(found), None
-        checksums = raw.get("c")
-        return raw["e"], next(iter(checksums), None) if isinstance(checksums, dict) else None
+        value = self._attribute(b"/proc/self/fd/%d/%b" % (folder_fd, name))
+        if value is None and side_files:
+            value = self._side(_file_identity(found))
+        record = None if value is None else read_record(value, found)
+        return (derived_etag(found), None) if record is None else (record.etag, record.algorithm)
 
     def looks_for_side_files(self) -> bool:
         """Whether there may be files with a record and no attribute. One system call."""
-        return os.path.exists(self._switch)
+        return os.access(self._switch, os.F_OK)
 
     def folder(self, where: int | bytes, found: os.stat_result) -> FolderRecord:
         """The record of a folder; `where` as in `record`, `found` its stat."""
-        raw = self._attribute(where)
+        value = self._attribute(where)
+        raw = None if value is None else parsed(value)
         if "x" in raw if raw is not None else self.looks_for_side_files():
-            raw = self._side(_folder_identity(found.st_ino))
+            value = self._side(_folder_identity(found.st_ino))
+            raw = None if value is None else parsed(value)
         return PLAIN_FOLDER if raw is None else folder_record(raw, found)
 
     def folder_by_name(self, folder_fd: int, name: bytes, found: os.stat_result) -> FolderRecord:
         """`folder` of the sub-folder `name` of an opened folder, without opening it."""
         return self.folder(b"/proc/self/fd/%d/%b" % (folder_fd, name), found)
 
-    def _attribute(self, where: int | bytes) -> Raw | None:
+    def _attribute(self, where: int | bytes) -> bytes | None:
         try:
-            value = syscalls.get_attribute(where, ATTRIBUTE)
+            return os.getxattr(where, ATTRIBUTE, follow_symlinks=isinstance(where, int))
         except OSError as error:
             if error.errno in _NONE_THERE or error.errno in (errno.EACCES, errno.EPERM):
                 return None
             raise
-        return parsed(value)
 
-    def _side(self, identity: bytes) -> Raw | None:
+    def _side(self, identity: bytes) -> bytes | None:
         try:
             with open(self._side_path(identity), "rb") as file:
-                return parsed(file.read())
+                return file.read()
         except FileNotFoundError:
             return None
 
@@ -133,10 +130,11 @@ class MetadataStore:
 
         Returns whether a side file was needed.
         """
-        binding: Raw = {"s": found.st_size, "m": found.st_mtime_ns, "i": found.st_ino, "e": metadata.etag}
-        short = {**binding, "c": dict.fromkeys(metadata.checksums, "")} if metadata.checksums else binding
-        whole = {**binding, **details_of(metadata)}
-        return self._write(fd, _file_identity(found), whole, short, durable=durable)
+        value = written_record(found, metadata)
+        if not self._set_attribute(fd, value):
+            self._write_beside(fd, _file_identity(found), value, short_record(found, metadata), durable=durable)
+            return True
+        return False
 
     def write_folder(self, fd: int, inode: int, record: FolderRecord, *, durable: bool) -> None:
         """Keep a folder's record; a plain folder has none."""
@@ -144,35 +142,28 @@ class MetadataStore:
             self._remove_attribute(fd)
             self._forget(_folder_identity(inode))
             return
-        raw = raw_folder_record(inode, record)
-        self._write(fd, _folder_identity(inode), raw, {"i": inode}, durable=durable)
+        value = orjson.dumps(raw_folder_record(inode, record))
+        if not self._set_attribute(fd, value):
+            short = orjson.dumps({"i": inode, "x": 1})
+            self._write_beside(fd, _folder_identity(inode), value, short, durable=durable)
 
-    def _write(self, fd: int, identity: bytes, raw: Raw, short: Raw, *, durable: bool) -> bool:
+    def _set_attribute(self, fd: int, value: bytes) -> bool:
+        """False where it doesn't fit or isn't supported."""
         try:
-            os.setxattr(fd, ATTRIBUTE, orjson.dumps(raw))
-        except OSError as error:
-            if error.errno not in _UNSUPPORTED | _TOO_BIG:
-                raise
-            self._write_side(identity, raw, durable=durable)
-            if not self._write_short(fd, short):
-                self._remove_attribute(fd)
-                self._switch_on(durable=durable)
-            return True
-        return False
-
-    def _write_short(self, fd: int, short: Raw) -> bool:
-        try:
-            os.setxattr(fd, ATTRIBUTE, orjson.dumps({**short, "x": 1}))
+            os.setxattr(fd, ATTRIBUTE, value)
         except OSError as error:
             if error.errno not in _UNSUPPORTED | _TOO_BIG:
                 raise
             return False
         return True
 
-    def _write_side(self, identity: bytes, raw: Raw, *, durable: bool) -> None:
+    def _write_beside(self, fd: int, identity: bytes, value: bytes, short: bytes, *, durable: bool) -> None:
         path = self._side_path(identity)
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        write_file(path, orjson.dumps(raw), durable=durable)
+        write_file(path, value, durable=durable)
+        if not self._set_attribute(fd, short):
+            self._remove_attribute(fd)
+            self._switch_on(durable=durable)
 
     def _switch_on(self, *, durable: bool) -> None:
         if not os.path.exists(self._switch):

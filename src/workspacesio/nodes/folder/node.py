@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
 from workspacesio.nodes.driver import KeyNotPossible, NodeReadOnly, NodeRefused
+from workspacesio.nodes.folder.inline import Inline
 from workspacesio.nodes.folder.locks import KeyLocks
 from workspacesio.nodes.folder.metadata import MetadataStore
 from workspacesio.nodes.folder.os_errors import translated
@@ -33,6 +34,12 @@ class FolderNode:
     threads: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(THREADS, thread_name_prefix="folder")
     )
+    inline: Inline = field(default_factory=Inline)
+
+    @property
+    def writes_inline(self) -> bool:
+        """Whether a small write may be done on the event loop just now."""
+        return self.tree.local and not self.durable and self.inline.quick
 
     async def in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run blocking `work`; OSError becomes NodeError. A cancelled caller doesn't stop what has begun."""

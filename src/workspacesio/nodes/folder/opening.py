@@ -8,7 +8,7 @@ import errno
 import os
 import stat
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from workspacesio.nodes.driver import (
     ByteRange,
@@ -21,7 +21,7 @@ from workspacesio.nodes.driver import (
 )
 from workspacesio.nodes.folder.metadata import told_by
 from workspacesio.nodes.folder.node import FolderNode
-from workspacesio.nodes.folder.os_errors import translated
+from workspacesio.nodes.folder.os_errors import node_error, translated
 from workspacesio.nodes.folder.reading import (
     CHANGED,
     SETTLED_NS,
@@ -39,8 +39,7 @@ _ABSENT = "There is no such object."
 _GONE = frozenset({errno.ENOENT, errno.ELOOP, errno.EXDEV, errno.ENOTDIR, errno.ENXIO})
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(NamedTuple):
     """What is at a key now. `fd` is -1 for a folder's marker.
 
     `recorded`: nobody wrote it in place since it was published.
@@ -74,6 +73,11 @@ def look_up(node: FolderNode, address: ObjectAddress) -> Version:
         if error.errno in _GONE:
             raise NoSuchObject(_ABSENT) from error
         raise
+    return _version_of(node, address, fd, found)
+
+
+def _version_of(node: FolderNode, address: ObjectAddress, fd: int, found: os.stat_result) -> Version:
+    """What was opened, which is closed where this raises."""
     try:
         raw = node.records.record(fd, found)
         info = ObjectInfo(address.key, found.st_size, found.st_mtime, told_by(raw, found, address.key))
@@ -131,9 +135,17 @@ def in_memory(node: FolderNode, address: ObjectAddress) -> bool:
 
 def open_inline(node: FolderNode, address: ObjectAddress, byte_range: ByteRange | None) -> OpenedFile | None:
     """Open an object if that needs no waiting, else None. Small ones come with their content."""
-    if not in_memory(node, address):
+    tree = node.tree
+    if not tree.local:
         return None
-    version = look_up(node, address)
+    tree.check()
+    quick = tree.open_cached(address)
+    if quick is not None:
+        version = _version_of(node, address, *quick)
+    elif in_memory(node, address):
+        version = look_up(node, address)
+    else:
+        return None
     opened = _opened(node, version, byte_range)
     if not version.recorded and not long_at_rest(version.found):
         opened.let_go()
@@ -186,8 +198,10 @@ def _unchanged(version: Version) -> bool:
 
 async def open_object(node: FolderNode, address: ObjectAddress, byte_range: ByteRange | None) -> OpenedFile:
     """Open an object. Raises NoSuchObject, RangeNotSatisfiable, ObjectChanged, NodeRefused, NodeDown."""
-    with translated():
+    try:
         opened = open_inline(node, address, byte_range)
+    except OSError as error:
+        raise node_error(error) from error
     if opened is not None:
         return opened
     return await node.acquire(OpenedFile.let_go, open_blocking, node, address, byte_range)

@@ -9,9 +9,8 @@ import ctypes
 import errno
 import os
 
-import orjson
-
-from workspacesio.nodes.folder.metadata import ATTRIBUTE, MetadataStore, derived_etag, describes
+from workspacesio.nodes.folder.file_record import read_record
+from workspacesio.nodes.folder.metadata import ATTRIBUTE, MetadataStore, derived_etag
 
 _BUFFER_BYTES = 1_024
 
@@ -39,12 +38,7 @@ class PageEtags:
             if not self._side_files and ctypes.get_errno() in _NO_RECORD:
                 return derived_etag(found), None
             return self._store.etag_of(folder_fd, name, found, side_files=self._side_files)
-        try:
-            raw = orjson.loads(ctypes.string_at(self._address, size))
-        except orjson.JSONDecodeError:
-            raw = None
-        if not isinstance(raw, dict) or not describes(raw, found):
-            return self._store.etag_of(folder_fd, name, found, side_files=self._side_files)
-        checksums = raw.get("c")
-        algorithm = next(iter(checksums), None) if isinstance(checksums, dict) else None
-        return raw["e"], algorithm if algorithm is None or algorithm.isalnum() else None
+        record = read_record(ctypes.string_at(self._address, size), found)
+        if record is None:
+            return derived_etag(found), None
+        return record.etag, record.algorithm

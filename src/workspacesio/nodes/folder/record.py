@@ -1,11 +1,11 @@
-"""The record that is kept with an object, as JSON with one-letter names.
+"""What is kept with an object, as JSON with one-letter names, and what is said of a file without a record.
 
-RECORD: `s` size, `m` mtime in ns, `i` inode (what it describes; it is ignored where these differ, whoever changed
-the file), `e` etag, `h` headers, `u` user metadata, `t` tags, `c` checksums, `k` checksum type,
-`p` parts as [number, size, etag, checksums, modified].
+RECORD: `e` etag, `h` headers, `u` user metadata, `t` tags, `c` checksums, `k` checksum type,
+`p` parts as [number, size, etag, checksums, modified]. A file's is shorter: `file_record.py`.
 
-FOLDER RECORD, an attribute of the same name: `i` inode, `n` 1 when the folder was made here, so that it goes with
-its last object, and `o` the RECORD of the object `key/`, with `w` the time of its writing, if there is one.
+FOLDER RECORD, an attribute of the same name: `i` inode (it is ignored where that differs), `n` 1 when the folder
+was made here, so that it goes with its last object, and `o` the RECORD of the object `key/`, with `w` the time of
+its writing, if there is one.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -21,7 +22,20 @@ import orjson
 from workspacesio.nodes.driver import ObjectMetadata, PartInfo
 
 EMPTY_MD5 = "d41d8cd98f00b204e9800998ecf8427e"
+DEFAULT_CONTENT_TYPE = "binary/octet-stream"
 
+_HEADERS = frozenset(
+    {
+        "content-type",
+        "cache-control",
+        "content-disposition",
+        "content-encoding",
+        "content-language",
+        "expires",
+        "x-amz-website-redirect-location",
+    }
+)
+"""Those of `ObjectMetadata`. Any other, such as `content-length` or `set-cookie`, was written by hand."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 """What must not get into a header of an answer."""
@@ -49,32 +63,19 @@ def derived_etag(found: os.stat_result) -> str:
 
 def guessed_content_type(name: str) -> str:
     """RFC 2046 type by the name's extension; S3's own default where that tells nothing."""
-    kind, encoding = mimetypes.guess_type("x/" + name.rpartition("/")[2], strict=False)
-    return kind if kind is not None and encoding is None else "binary/octet-stream"
+    extensions = name.rpartition("/")[2].lstrip(".").rsplit(".", 2)[1:]
+    return _type_of("x." + ".".join(extensions)) if extensions else DEFAULT_CONTENT_TYPE
 
 
-def describes(raw: Raw, found: os.stat_result) -> bool:
-    """Whether a record is of our making, as far as its ETag goes, and about this state of the file."""
-    return (
-        raw.get("m") == found.st_mtime_ns
-        and raw.get("s") == found.st_size
-        and raw.get("i") == found.st_ino
-        and is_etag(raw.get("e"))
-    )
+@lru_cache(maxsize=1024)
+def _type_of(name: str) -> str:
+    kind, encoding = mimetypes.guess_type("x/" + name, strict=False)
+    return kind if kind is not None and encoding is None else DEFAULT_CONTENT_TYPE
 
 
 def is_etag(value: object) -> bool:
     """Whoever may write a file may write any attribute to it: what goes into a header is looked at first."""
     return isinstance(value, str) and value.isascii() and value.isprintable() and '"' not in value
-
-
-def told_by(raw: Raw | None, found: os.stat_result, key: str) -> ObjectMetadata:
-    """The metadata by a record, or what can be said of a file without one."""
-    metadata = None if raw is None else metadata_of(raw)
-    if metadata is not None:
-        return metadata
-    etag = derived_etag(found) if raw is None else raw["e"]
-    return ObjectMetadata(etag=etag, headers={"content-type": guessed_content_type(key)})
 
 
 def folder_record(raw: Raw, found: os.stat_result) -> FolderRecord:
@@ -110,11 +111,10 @@ def metadata_of(raw: Raw) -> ObjectMetadata | None:
     if not all(_is_text_map(value) for value in texts) or not is_etag(raw.get("e")):
         return None
     kind = raw.get("k")
-    try:
-        parts = tuple(PartInfo(*part) for part in raw.get("p", ()))
-    except TypeError:
-        return None
     headers, user, tags, checksums = texts
+    parts = _parts_of(raw["p"]) if "p" in raw else ()
+    if parts is None or not headers.keys() <= _HEADERS:
+        return None
     return ObjectMetadata(
         etag=raw["e"],
         headers=headers,
@@ -123,6 +123,26 @@ def metadata_of(raw: Raw) -> ObjectMetadata | None:
         checksums=checksums,
         checksum_type=kind if isinstance(kind, str) else None,
         parts=parts,
+    )
+
+
+def _parts_of(raw: object) -> tuple[PartInfo, ...] | None:
+    """None when they aren't of our making."""
+    try:
+        parts = tuple(PartInfo(*part) for part in raw)  # type: ignore[attr-defined]
+    except TypeError:
+        return None
+    return parts if all(map(_is_part, parts)) else None
+
+
+def _is_part(part: PartInfo) -> bool:
+    return (
+        isinstance(part.number, int)
+        and isinstance(part.size, int)
+        and part.size >= 0
+        and isinstance(part.etag, str)
+        and _is_text_map(part.checksums)
+        and isinstance(part.modified, int | float)
     )
 
 

@@ -214,16 +214,43 @@ class NodeTree(RootFolder):
             raise FileNotFoundError(errno.ENOENT, "not a regular file")
         return fd, found
 
+    def open_cached(self, address: ObjectAddress) -> tuple[int, os.stat_result] | None:
+        """The regular file at a key and its fstat, if no link is on the way and the kernel has it in its caches.
+
+        None where any of that isn't so, isn't certain, or where the key is absent: `address_walk` then tells.
+        Raises NoSuchBucket.
+        """
+        key = address.key
+        if names.key_problem(key) is not None or not key.startswith(address.boundary) or key[-1] == "/":
+            return None
+        bucket = self.bucket_place(address.bucket)
+        place = bucket + b"/" + key.encode() if bucket else key.encode()
+        root_fd, exact, closed_too = self.root_fd, self.folding.known_exact, self.serves_closed
+        folder = self.root_stat
+        try:
+            os.close(syscalls.openat2(root_fd, place, os.O_PATH, self._resolve_cached))
+            end = place.find(b"/")
+            while end >= 0:
+                if not exact(folder):
+                    return None
+                folder = os.stat(place[:end], dir_fd=root_fd, follow_symlinks=False)
+                if not stat.S_ISDIR(folder.st_mode) or (folder_closed(folder.st_mode) and not closed_too):
+                    return None
+                end = place.find(b"/", end + 1)
+            found = os.stat(place, dir_fd=root_fd, follow_symlinks=False)
+            if not stat.S_ISREG(found.st_mode) or (file_closed(found.st_mode) and not closed_too):
+                return None
+            return self.open_file(place) if exact(folder) else None
+        except OSError:
+            return None
+
     def in_memory(self, place: bytes) -> bool:
         """Whether the kernel has the way to `place` in its caches, so that walking it doesn't wait for a disk."""
         try:
-            os.close(self.open_cached(place))
+            os.close(syscalls.openat2(self.root_fd, place, os.O_PATH, self._resolve_cached))
         except OSError as error:
             return error.errno == errno.ENOENT
         return True
-
-    def open_cached(self, place: bytes) -> int:
-        return syscalls.openat2(self.root_fd, place, os.O_PATH, self._resolve | syscalls.RESOLVE_CACHED)
 
 
 def _obstacle_of(error: OSError) -> Obstacle | None:

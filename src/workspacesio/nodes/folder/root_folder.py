@@ -45,22 +45,20 @@ class RootFolder:
         self._resolve = syscalls.RESOLVE_BENEATH | syscalls.RESOLVE_NO_MAGICLINKS | syscalls.RESOLVE_NO_SYMLINKS
         if not cross_filesystems:
             self._resolve |= syscalls.RESOLVE_NO_XDEV
+        self._resolve_cached = self._resolve | syscalls.RESOLVE_CACHED
 
     def check(self) -> None:
         """Raise NodeDown unless the folder at the path is the one that was added. One system call if it is."""
         try:
             found = os.stat(self.path)
         except OSError as error:
-            self._retire()
+            with self._opening:
+                self._retire()
             raise NodeDown("The node's folder is missing or can't be reached.") from error
-        if self._root_fd >= 0:
-            held = self.root_stat
-            if _same_folder(found, held):
-                if found.st_mode != held.st_mode:
-                    self._remember(found)
-                return
+        if self._root_fd >= 0 and _same_folder(found, self.root_stat):
+            return
         with self._opening:
-            if self._root_fd >= 0 and not _same_folder(found, self.root_stat):
+            if self._root_fd < 0 or not _same_folder(found, self.root_stat):
                 self._retire()
             if self._root_fd < 0:
                 self._open_root()
@@ -71,21 +69,20 @@ class RootFolder:
         except OSError as error:
             raise NodeDown("The node's folder can't be opened.") from error
         try:
+            if not os.access(".", os.R_OK | os.X_OK, dir_fd=fd, effective_ids=True):
+                raise NodeDown("The node's folder can't be opened.")
             if not filesystem.identity_matches(self._identity, filesystem.identity_of(fd)):
                 raise NodeDown("Another filesystem is at the node's path than the one that was added.")
             self.kind = syscalls.statfs(fd).kind & 0xFFFFFFFF
             self.local = filesystem.is_local(self.kind)
             self.folding = Folding(self.kind)
             self._real_path = os.path.realpath(os.fsencode(self.path))
-            self._remember(os.fstat(fd))
+            self.root_stat = os.fstat(fd)
+            self.serves_closed = self._serve_owner_only or folder_closed(self.root_stat.st_mode)
         except BaseException:
             os.close(fd)
             raise
         self._root_fd = fd
-
-    def _remember(self, found: os.stat_result) -> None:
-        self.root_stat = found
-        self.serves_closed = self._serve_owner_only or folder_closed(found.st_mode)
 
     def _retire(self) -> None:
         """Let go of the folder. Threads may be using the descriptor, so its number stays taken a while."""
@@ -110,4 +107,9 @@ class RootFolder:
 
 
 def _same_folder(one: os.stat_result, other: os.stat_result) -> bool:
-    return one.st_ino == other.st_ino and one.st_dev == other.st_dev
+    """Whether it is the same folder with the same owner and mode, so that what was permitted still is."""
+    return _permissions_of(one) == _permissions_of(other)
+
+
+def _permissions_of(found: os.stat_result) -> tuple[int, ...]:
+    return found.st_ino, found.st_dev, found.st_mode, found.st_uid, found.st_gid

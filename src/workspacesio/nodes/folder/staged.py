@@ -1,5 +1,6 @@
 """An object on its way: bytes that were received or copied, and the one step that gives them to the key."""
 
+import os
 from collections.abc import Sequence
 
 from workspacesio.nodes.driver import (
@@ -13,6 +14,7 @@ from workspacesio.nodes.driver import (
     Preconditions,
     Published,
 )
+from workspacesio.nodes.folder.inline import INLINE_BYTES
 from workspacesio.nodes.folder.markers import publish_marker
 from workspacesio.nodes.folder.node import FolderNode
 from workspacesio.nodes.folder.opening import in_memory
@@ -39,18 +41,22 @@ class StagedBody:
         self._expected_size = expected_size
         self._published: Published | None = None
         self._discarded = False
+        self._synced = False
         self.size = 0
         self.body = Body(node, self.open_sink, expected_size=expected_size, hashers=hashers)
 
     async def write(self, data: Buffer) -> None:
-        if data and self._address.key.endswith("/"):
-            raise KeyNotPossible("A key that ends with '/' is a folder here and can't have content.")
+        check_takes_content(self._address, len(data))
         await self.body.write(data)
         self.size = self.body.size
 
     async def finish(self) -> None:
+        """Flushes the bytes too, so that little time passes between deciding again and becoming visible."""
         await self.body.finish()
         self.size = self.body.size
+        if self._node.durable and self.body.file is not None and not self._synced:
+            await self._node.in_thread(_sync_content, self.body.file)
+            self._synced = True
 
     async def current_size(self) -> int | None:
         return await current_size(self._node, self._address)
@@ -62,7 +68,10 @@ class StagedBody:
             if self._discarded:
                 raise NodeError("This object was discarded.")
             await self.body.finish()
-            self._published = await self._node.in_thread(self._publish, metadata, preconditions)
+            if self.body.file is None and self.size <= INLINE_BYTES and self._node.writes_inline:
+                self._published = self._node.inline.run(self._publish, metadata, preconditions)
+            else:
+                self._published = await self._node.in_thread(self._publish, metadata, preconditions)
         return self._published
 
     async def discard(self) -> None:
@@ -97,11 +106,22 @@ class StagedBody:
         return published
 
 
+def _sync_content(file: StagedFile) -> None:
+    with file.use() as fd:
+        os.fdatasync(fd)
+
+
+def check_takes_content(address: ObjectAddress, size: int) -> None:
+    """Raises KeyNotPossible where bytes would be dropped: a folder's own entry has none."""
+    if size and address.key.endswith("/"):
+        raise KeyNotPossible("A key that ends with '/' is a folder here and can't have content.")
+
+
 async def current_size(node: FolderNode, address: ObjectAddress) -> int | None:
     """The size of what publishing at `address` would replace, or None. Raises KeyNotPossible, NodeRefused."""
     with translated():
-        if in_memory(node, address):
-            return _current_size(node, address)
+        if node.writes_inline or in_memory(node, address):
+            return node.inline.run(_current_size, node, address)
     return await node.in_thread(_current_size, node, address)
 
 

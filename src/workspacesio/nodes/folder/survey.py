@@ -16,7 +16,7 @@ from workspacesio.domain.names import SYSTEM_FOLDERS
 from workspacesio.nodes.driver import KeyNotPossible, NoSuchObject, Scope
 from workspacesio.nodes.folder.metadata import MetadataStore
 from workspacesio.nodes.folder.os_errors import translated
-from workspacesio.nodes.folder.resolve import NodeTree, file_closed, folder_closed, join
+from workspacesio.nodes.folder.resolve import NodeTree, Obstacle, file_closed, folder_closed, join
 from workspacesio.nodes.folder.scan import is_utf8
 from workspacesio.nodes.folder.sight import Sight, Way, entry_left_out, open_folder, too_long
 
@@ -86,7 +86,8 @@ def survey(
     with translated():
         walk = tree.walk(scope, scope.boundary)
         if walk.obstacle is not None:
-            raise KeyNotPossible(f"This folder can't be served: {walk.obstacle.value}.")
+            reason = Reason.OWNER_ONLY if walk.obstacle is Obstacle.CLOSED else walk.obstacle
+            raise KeyNotPossible(f"This folder can't be served: {reason}.")
         if walk.missing or not stat.S_ISDIR(walk.stat.st_mode):
             raise NoSuchObject("There is no such folder.")
         report = SurveyReport(uid=walk.stat.st_uid)

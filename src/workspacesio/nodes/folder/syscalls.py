@@ -6,7 +6,6 @@ the generic table on, except where noted.
 """
 
 import ctypes
-import errno
 import fcntl
 import os
 import platform
@@ -67,15 +66,6 @@ _sync_file_range = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint, use_errno=True
 )(("sync_file_range", _libc))
 _fstatfs = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_void_p, use_errno=True)(("fstatfs64", _libc))
-
-_fgetxattr = ctypes.CFUNCTYPE(
-    ctypes.c_ssize_t, ctypes.c_int, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_size_t, use_errno=True
-)(("fgetxattr", _libc))
-_lgetxattr = ctypes.CFUNCTYPE(
-    ctypes.c_ssize_t, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_size_t, use_errno=True
-)(("lgetxattr", _libc))
-
-_ATTRIBUTE_BYTES = 1024
 
 _hows: dict[tuple[int, int], _OpenHow] = {}
 
@@ -144,20 +134,6 @@ def filesystem_uuid(fd: int) -> str | None:
     length = raw[0]
     uuid = raw[1 : 1 + length]
     return uuid.hex() if 0 < length <= 16 and any(uuid) else None
-
-
-def get_attribute(where: int | bytes, name: bytes) -> bytes:
-    """fgetxattr(2) or lgetxattr(2). `os.getxattr` takes 64 KiB of memory for any value above 128 bytes."""
-    value = ctypes.create_string_buffer(_ATTRIBUTE_BYTES)
-    if isinstance(where, int):
-        size = _fgetxattr(where, name, value, _ATTRIBUTE_BYTES)
-    else:
-        size = _lgetxattr(where, name, value, _ATTRIBUTE_BYTES)
-    if size >= 0:
-        return ctypes.string_at(value, size)
-    if ctypes.get_errno() == errno.ERANGE:
-        return os.getxattr(where, name, follow_symlinks=isinstance(where, int))
-    raise _raise()
 
 
 class FilesystemFacts(NamedTuple):

@@ -39,6 +39,7 @@ MIN_PART_BYTES = 5 << 20
 
 _UPLOAD_ID = re.compile(r"[0-9a-f]{32}")
 _PART = re.compile(r"part-([0-9]{5})\.json")
+_OWN = re.compile(r"own-[0-9]{5}-[0-9a-f]{16}")
 
 
 def new_upload_id() -> str:
@@ -92,6 +93,9 @@ class UploadFolder:
             raw = read_json(self.fd, part_record(number))
         except FileNotFoundError:
             return None
+        if raw["file"] and not _OWN.fullmatch(raw["file"]):
+            # Never a path: what is read here ends up in an object.
+            return None
         info = PartInfo(number, raw["size"], raw["etag"], raw["checksums"], raw["modified"])
         return StoredPart(info, raw["file"])
 
@@ -136,10 +140,13 @@ def open_upload(node: FolderNode, address: ObjectAddress, upload_id: str) -> Upl
 
 
 def open_upload_at(node: FolderNode, device_root: bytes, upload_id: str) -> tuple[UploadFolder, str] | None:
-    """The upload and its bucket, or None."""
+    """The upload and its bucket, or None. What another account put there is no upload."""
     try:
         fd = node.tree.open_folder(upload_place(device_root, upload_id))
     except OSError:
+        return None
+    if os.fstat(fd).st_uid != os.geteuid():
+        os.close(fd)
         return None
     try:
         raw = read_json(fd, UPLOAD)
