@@ -103,7 +103,9 @@ class Rights:
             return NotIdentified("revoked")
         return Identified(keys.principal, keys.secret_key)
 
-    async def decide(self, principal: Principal, action: Action, target: ObjectTarget) -> Permit | Denied:
+    async def decide(
+        self, principal: Principal, action: Action, target: ObjectTarget, rights_seen: int | None = None
+    ) -> Permit | Denied:
         self.asked.append((action.value, target.key))
         if self.on_decide is not None:
             self.on_decide(principal, action, target)

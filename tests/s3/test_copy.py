@@ -231,3 +231,10 @@ def test_ranges_of_parts_must_be_in_the_source(world: World, source: dict[str, A
     assert refusal(client.upload_part_copy, **{**arguments, "UploadId": "none"}) == (404, "NoSuchUpload")
     assert refusal(client.upload_part_copy, **{**arguments, "CopySource": "data/bob/x"}) == (403, "AccessDenied")
     assert client.list_parts(Bucket=BUCKET, Key="ada/dst", UploadId=upload).get("Parts", []) == []
+
+
+def test_a_copy_to_a_folders_key_loses_nothing(world: World, source: dict[str, Any]) -> None:
+    """`mv x folder/` deletes its source once the copy was answered: a copy without the bytes must be refused."""
+    answer = world.raw("PUT", f"/{BUCKET}/ada/folder/", {"x-amz-copy-source": "data/ada/src"})
+    assert (answer.status, answer.code) == (400, "InvalidArgument")
+    assert not os.path.exists(world.path("ada/folder"))

@@ -1,20 +1,28 @@
-"""What happens to an answer while it is sent: readers that go away or stop, objects that change, the access line."""
+"""What happens to an answer while it is sent: readers that go away or stop, objects that change, log lines."""
 
 from __future__ import annotations
 
 import asyncio
+import http.client
 import logging
 import os
 import re
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from s3.sockets import connected, head_of
-from s3.world import BUCKET, SETTINGS, World, running_world
+from s3.world import BUCKET, SETTINGS, World, running_world, served
+from workspacesio.s3.app import Endpoint
 
 SIZE = 64 * 1024 * 1024
 TARGET = f"/{BUCKET}/ada/big"
@@ -85,6 +93,72 @@ def test_a_reader_that_is_slow_but_reads_gets_everything(impatient: World) -> No
     assert got > SIZE
 
 
+def test_a_slow_reader_costs_no_memory(impatient: World) -> None:
+    """Whatever the size: granian itself would gather all that it is given."""
+    world = impatient
+    size = 3 * 1024**3
+    with open(world.path("ada/huge"), "wb") as file:
+        file.truncate(size)
+    target = f"/{BUCKET}/ada/huge"
+    before = resident_bytes()
+    with connected(world) as connection:
+        connection.sendall(head_of(world, "GET", target, world.signed("GET", target)))
+        for _ in range(40):
+            assert connection.recv(1 << 18)
+            time.sleep(0.04)
+        assert opened(world, "ada/huge") == 1
+        assert resident_bytes() - before < 50_000_000
+
+
+def test_over_tls(impatient: World, tmp_path: Path) -> None:
+    """What TLS adds to the bytes on the wire doesn't upset the count of them."""
+    world = impatient
+    certificate = self_signed(tmp_path)
+    trusting = ssl.create_default_context(cafile=certificate)
+    options = {"ssl_cert": certificate, "ssl_key": tmp_path / "key.pem"}
+    with served(Endpoint(world.rights, lambda _: world.driver, SETTINGS), **options) as port:
+        headers = world.signed("GET", TARGET, {"Host": f"127.0.0.1:{port}"})
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                connection = http.client.HTTPSConnection("127.0.0.1", port, context=trusting, timeout=20)
+                connection.request("GET", TARGET, headers=headers)
+                break
+            except ConnectionRefusedError:
+                assert time.monotonic() < deadline
+        received = connection.getresponse().read()
+        connection.close()
+    assert received == b"old!" * (SIZE // 4)
+
+
+def self_signed(folder: Path) -> Path:
+    """A certificate for 127.0.0.1, its key beside it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    unencrypted = serialization.NoEncryption()
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    (folder / "key.pem").write_bytes(key.private_bytes(pem, pkcs8, unencrypted))
+    (folder / "certificate.pem").write_bytes(certificate.public_bytes(pem))
+    return folder / "certificate.pem"
+
+
+def resident_bytes() -> int:
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def test_an_object_that_changes_under_its_reader_is_never_mixed(impatient: World) -> None:
     """In place, as a shell does it: the reader gets the old bytes or a body that ends early."""
     world = impatient
@@ -130,7 +204,8 @@ def test_the_access_line(world: World, caplog: pytest.LogCaptureFixture) -> None
     wait_until(lambda: len(caplog.records) >= 2, 5)
     first = caplog.records[0].getMessage()
     assert re.fullmatch(
-        rf'{answer.headers["x-amz-request-id"]} 127\.0\.0\.1:\d+ "GET /data/ada/\\nnone\\"" 404 NoSuchKey done [\d.]+ms',
+        rf"{answer.headers['x-amz-request-id']} 127\.0\.0\.1:\d+ "
+        r'"GET /data/ada/\\nnone\\"" 404 NoSuchKey done [\d.]+ms',
         first,
     ), first
     for record in caplog.records:

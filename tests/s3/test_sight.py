@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from s3.world import BUCKET, Answer, World
 from workspacesio.domain.authority import NotIdentified
 from workspacesio.domain.errors import Unavailable
 from workspacesio.domain.vocabulary import Level
+from workspacesio.nodes.driver import ObjectInfo
 
 TAGGING = b"<Tagging><TagSet/></Tagging>"
 DELETE = b"<Delete><Object><Key>%b</Key></Object></Delete>"
@@ -150,6 +152,44 @@ def test_a_mistake_of_ours_says_nothing(world: World) -> None:
     assert b"secret" not in answer.body
     assert b"Traceback" not in answer.body
     assert answer.headers["x-amz-request-id"].encode() in answer.body
+
+
+def store(world: World, **said: Any) -> None:
+    """An object whose metadata, as the driver tells it, says what no request could have said."""
+    world.client().put_object(Bucket=BUCKET, Key="ada/x", Body=b"1")
+    head, open_ = world.driver.head, world.driver.open
+
+    def changed(info: ObjectInfo) -> ObjectInfo:
+        return replace(info, metadata=replace(info.metadata, **said))
+
+    async def heading(*arguments: Any) -> ObjectInfo:
+        return changed(await head(*arguments))
+
+    async def opening(*arguments: Any) -> Any:
+        opened = await open_(*arguments)
+        opened.info = changed(opened.info)
+        return opened
+
+    world.driver.head, world.driver.open = heading, opening  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("value", [5, None, ["a"], {}])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_metadata_that_is_no_metadata_breaks_nothing(world: World, method: str, value: object) -> None:
+    """Whoever has a shell may write what they like into a file's attributes."""
+    store(world, headers={"content-type": value})
+    answer = world.raw(method, f"/{BUCKET}/ada/x")
+    assert answer.status in (200, 500)
+    assert answer.headers["x-amz-request-id"]
+    assert b"Traceback" not in answer.body
+
+
+@pytest.mark.parametrize("value", ["a\r\nSet-Cookie: x=y", "a\nb", "\x00"])
+def test_stored_metadata_cannot_inject_headers(world: World, value: str) -> None:
+    store(world, headers={"content-type": value, value: "x"}, user={"a": value, value: "x"})
+    answer = world.raw("GET", f"/{BUCKET}/ada/x")
+    assert "set-cookie" not in answer.headers
+    assert answer.headers["x-amz-request-id"]
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "BREW"])

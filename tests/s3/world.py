@@ -156,8 +156,8 @@ class Answer:
 
 
 @contextmanager
-def served(endpoint: Endpoint) -> Iterator[int]:
-    """The endpoint on a free port, with granian in a thread."""
+def served(endpoint: Endpoint, **options: Any) -> Iterator[int]:
+    """The endpoint on a free port, with granian, started with these options, in a thread."""
     port = free_port()
     loop = uvloop.new_event_loop()
     started = threading.Event()
@@ -175,6 +175,7 @@ def served(endpoint: Endpoint) -> Iterator[int]:
             websockets=False,
             log_level=LogLevels.error,
             log_enabled=False,
+            **options,
         )
         serving = asyncio.ensure_future(server.serve())
         started.set()
@@ -190,7 +191,8 @@ def served(endpoint: Endpoint) -> Iterator[int]:
     thread.start()
     started.wait(10)
     try:
-        wait_for_http(f"http://127.0.0.1:{port}{HEALTH_PATH}")
+        if "ssl_cert" not in options:
+            wait_for_http(f"http://127.0.0.1:{port}{HEALTH_PATH}")
         yield port
     finally:
         loop.call_soon_threadsafe(stop.set)

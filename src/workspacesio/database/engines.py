@@ -72,6 +72,8 @@ def _bad_address() -> Invalid:
 def _postgresql_engine(url: URL) -> Engine:
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
+        # Hashes and addresses are parameters; errors that nobody foresaw are logged.
+        hide_parameters=True,
         # What `write` relies on: after the wait for the lock, statements see what the one before committed.
         isolation_level="READ COMMITTED",
         pool_size=8,
@@ -91,7 +93,9 @@ def _postgresql_engine(url: URL) -> Engine:
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": LOCK_SECONDS, "check_same_thread": False})
+    engine = create_engine(
+        url, hide_parameters=True, connect_args={"timeout": LOCK_SECONDS, "check_same_thread": False}
+    )
 
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: object) -> None:

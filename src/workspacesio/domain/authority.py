@@ -29,10 +29,15 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """The secret with which the request must have been signed stays in the endpoint's memory."""
+    """The secret with which the request must have been signed stays in the endpoint's memory.
+
+    `rights_seen` is for `decide`, as long as the request has waited for nothing since: the generation of the
+    rights that the identification read.
+    """
 
     principal: Principal
     secret_access_key: str
+    rights_seen: int | None = None
 
     def __repr__(self) -> str:
         return f"Identified({self.principal.access_key_id})"
@@ -116,7 +121,11 @@ class Authority(Protocol):
         self, access_key_id: str, session_token: str | None, now: datetime
     ) -> Identified | NotIdentified: ...
 
-    async def decide(self, principal: Principal, action: Action, target: ObjectTarget) -> Permit | Denied: ...
+    async def decide(
+        self, principal: Principal, action: Action, target: ObjectTarget, rights_seen: int | None = None
+    ) -> Permit | Denied:
+        """With `rights_seen` the rights were current when the request was identified, or later."""
+        ...
 
     async def buckets(self, principal: Principal) -> tuple[str, ...]:
         """Names of the buckets in which the principal may read something, in order."""

@@ -289,10 +289,7 @@ def _reach(caller: Caller, target: Target, needed: Level, now: datetime) -> str:
         (
             share.folder
             for share in target.shares
-            if share.level >= needed
-            and share.concerns(caller)
-            and share.holds(now)
-            and share.covers(target.path)
+            if share.level >= needed and share.concerns(caller) and share.holds(now) and share.covers(target.path)
         ),
         key=len,
     )

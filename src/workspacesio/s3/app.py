@@ -94,4 +94,5 @@ class Endpoint:
             signature=parsed,
             secret_access_key=found.secret_access_key,
             settings=self._settings,
+            rights_seen=found.rights_seen,
         )

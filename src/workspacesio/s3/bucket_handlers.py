@@ -44,8 +44,9 @@ async def list_buckets(context: Context, request: Request) -> Response:
 
 
 async def head_bucket(context: Context, request: Request) -> Response:
-    """Whether the principal reaches the bucket."""
+    """Whether the principal reaches the bucket, on a node that isn't down."""
     await check_reached(context, request)
+    await context.driver.check()
     return Response(200, [("x-amz-bucket-region", context.settings.region)])
 
 

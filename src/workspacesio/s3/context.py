@@ -40,7 +40,7 @@ class EndpointSettings:
 class Context:
     """One request's surroundings. The secret is here for the signatures of chunks, and goes nowhere else."""
 
-    __slots__ = ("authority", "driver", "principal", "secret_access_key", "settings", "signature")
+    __slots__ = ("authority", "driver", "principal", "rights_seen", "secret_access_key", "settings", "signature")
 
     def __init__(
         self,
@@ -51,6 +51,7 @@ class Context:
         signature: ParsedSignature,
         secret_access_key: str,
         settings: EndpointSettings,
+        rights_seen: int | None = None,
     ) -> None:
         self.authority = authority
         self.driver = driver
@@ -58,13 +59,17 @@ class Context:
         self.signature = signature
         self.secret_access_key = secret_access_key
         self.settings = settings
+        self.rights_seen = rights_seen
 
     async def permit(self, action: Action, bucket: str, key: str) -> Permit:
         """The permit for the action now, or S3Error AccessDenied: the same for absent and hidden."""
         verdict = await self.authority.decide(self.principal, action, ObjectTarget(bucket, key))
-        if isinstance(verdict, Denied):
-            raise S3Error(ErrorCode.AccessDenied, _SAID_REASONS.get(verdict.reason))
-        return verdict
+        return _allowed(verdict)
+
+    async def permit_at_start(self, action: Action, bucket: str, key: str) -> Permit:
+        """As `permit`, for a handler that has waited for nothing yet: by the rights that identification read."""
+        verdict = await self.authority.decide(self.principal, action, ObjectTarget(bucket, key), self.rights_seen)
+        return _allowed(verdict)
 
     async def permit_again(self, earlier: Permit, action: Action, bucket: str, key: str) -> Permit:
         """As `permit`, and AccessDenied too when the key has come to belong to another workspace meanwhile, or
@@ -73,6 +78,12 @@ class Context:
         if permit.workspace_id != earlier.workspace_id or not earlier.prefix.startswith(permit.prefix):
             raise S3Error(ErrorCode.AccessDenied)
         return permit
+
+
+def _allowed(verdict: Permit | Denied) -> Permit:
+    if isinstance(verdict, Denied):
+        raise S3Error(ErrorCode.AccessDenied, _SAID_REASONS.get(verdict.reason))
+    return verdict
 
 
 def address_of(permit: Permit, key: str) -> ObjectAddress:

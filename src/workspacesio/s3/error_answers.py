@@ -34,6 +34,7 @@ NODE_ANSWERS: dict[type[driver.NodeError], ErrorCode] = {
 }
 
 _SAYS_WHY = (
+    driver.NodeDown,
     driver.NodeReadOnly,
     driver.NodeFull,
     driver.NodeRefused,
@@ -56,7 +57,7 @@ DOMAIN_ANSWERS: dict[type[errors.WorkspacesIOError], ErrorCode] = {
     errors.Unavailable: ErrorCode.ServiceUnavailable,
 }
 
-_SHOWN = (errors.Invalid, errors.Conflict, errors.NotSupported)
+_SHOWN = (errors.Invalid, errors.Conflict, errors.NotSupported, errors.Unavailable)
 
 
 def s3_error(error: Exception) -> S3Error | None:

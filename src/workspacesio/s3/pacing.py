@@ -1,22 +1,24 @@
 """How fast a body may be handed to the server: as fast as its client takes it.
 
-granian 2.8 takes what `send_bytes` gives it into an unbounded queue and never makes the caller wait, so a slow client
-would have a whole object gathered in memory for it. What waits in that queue is known all the same: it is what was
-handed over less what the kernel has taken from it, and the kernel counts that for every TCP connection (tcp(7),
-TCP_INFO; `tcpi_bytes_acked` and SIOCOUTQ). The server's sockets are descriptors of this process; the one of a request is
-found by its client's address.
+granian 2.8 takes what `send_bytes` gives it into an unbounded queue and never makes the caller wait, so a slow
+client would have a whole object gathered in memory for it. What waits in that queue is known all the same: it is
+what was handed over less what the kernel has taken from it, and the kernel counts that for every TCP connection
+(tcp(7), TCP_INFO: `tcpi_bytes_acked`; SIOCOUTQ). The server's sockets are descriptors of this process, and the one
+of a request is found by its client's address.
 """
 
 import asyncio
 import os
 import socket
+import stat
 import struct
 import termios
 from collections import OrderedDict
 from fcntl import ioctl
 from ipaddress import IPv6Address, ip_address
+from typing import NamedTuple
 
-WINDOW_BYTES = 1024 * 1024
+WINDOW_BYTES = 2 * 1024 * 1024
 """What may wait in the server for one client."""
 
 _SETTLED_SECONDS = 0.05
@@ -27,6 +29,9 @@ _LONGEST_SLEEP = 0.05
 
 _BYTES_ACKED_AT = 120
 """Of `struct tcp_info` in linux/tcp.h: 8 bytes, 24 numbers of 4, 2 of 8."""
+
+_TCP_CLOSE = 7
+"""`tcpi_state`, the first byte, of a connection that was reset or has ended: include/net/tcp_states.h."""
 
 _TLS_RECORD = (16_384, 16_406)
 """Bytes of content, and what RFC 8446 5.2 makes of them with an AEAD tag of 16 bytes."""
@@ -55,7 +60,7 @@ class Pace:
         self._idle_seconds = idle_seconds
         self._handed = 0
         self._start = 0
-        self._start, _ = self._taken()
+        self._start = self._progress().taken
 
     def close(self) -> None:
         self._connection.close()
@@ -73,44 +78,49 @@ class Pace:
         Raises ClientGone or ClientStalled.
         """
         self._handed += size
-        taken, _ = self._taken()
-        if self._handed - taken > WINDOW_BYTES:
-            await self._wait(taken)
+        progress = self._progress()
+        if self._handed - progress.taken > WINDOW_BYTES:
+            await self._wait(progress)
 
-    async def _wait(self, taken: int) -> None:
+    async def _wait(self, before: "_Progress") -> None:
         sleep = _FIRST_SLEEP
         still = 0.0
         while True:
             await asyncio.sleep(sleep)
-            now, queued = self._taken()
-            if now > taken:
-                still = 0.0
-            else:
-                still += sleep
-            taken = now
-            if queued == 0 and still >= _SETTLED_SECONDS:
-                self._start -= self._handed - taken
+            now = self._progress()
+            if self._handed - now.taken <= WINDOW_BYTES:
                 return
-            if self._handed - taken <= WINDOW_BYTES:
+            still = still + sleep if now == before else 0.0
+            if now.queued == 0 and still >= _SETTLED_SECONDS:
+                self._start -= self._handed - now.taken
                 return
             if still >= self._idle_seconds:
                 self.cut()
                 raise ClientStalled
+            before = now
             sleep = min(sleep * 2, _LONGEST_SLEEP)
 
-    def _taken(self) -> tuple[int, int]:
-        """Bytes of this body that the kernel has taken, and bytes that lie in its queue."""
+    def _progress(self) -> "_Progress":
         try:
             info = self._connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
             (queued,) = struct.unpack("i", ioctl(self._connection.fileno(), termios.TIOCOUTQ, b"\0" * 4))
         except OSError:
             raise ClientGone from None
+        if info[0] == _TCP_CLOSE:
+            raise ClientGone
         (acknowledged,) = struct.unpack_from("Q", info, _BYTES_ACKED_AT)
-        taken = acknowledged + queued - self._start
+        taken = acknowledged + queued
         if self._encrypted:
             content, record = _TLS_RECORD
             taken = taken * content // record
-        return taken, queued
+        return _Progress(taken - self._start, queued)
+
+
+class _Progress(NamedTuple):
+    """Bytes of the body that the kernel has taken, and bytes that still lie in its queue."""
+
+    taken: int
+    queued: int
 
 
 def _connection_of(client: str) -> socket.socket:
@@ -135,8 +145,15 @@ def _connection_of(client: str) -> socket.socket:
 
 def _if_peer_is(descriptor: int, wanted: tuple[object, int]) -> socket.socket | None:
     try:
-        connection = socket.socket(fileno=os.dup(descriptor))
+        if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+            return None
+        own = os.dup(descriptor)
     except OSError:
+        return None
+    try:
+        connection = socket.socket(fileno=own)
+    except OSError:
+        os.close(own)
         return None
     try:
         peer = connection.getpeername()

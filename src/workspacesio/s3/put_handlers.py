@@ -16,7 +16,7 @@ from workspacesio.s3.rsgi import Headers
 
 async def put_object(context: Context, request: Request) -> Response:
     """A new object, or a new content of one, visible when all of it is there and as it was declared."""
-    permit = await context.permit(Action.WRITE_DATA, request.bucket, request.key)
+    permit = await context.permit_at_start(Action.WRITE_DATA, request.bucket, request.key)
     refuse_unsupported(request)
     metadata = metadata_from(request)
     preconditions = write_preconditions(request.headers)

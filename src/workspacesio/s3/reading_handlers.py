@@ -65,7 +65,7 @@ def check_version(key: str, version: str | None) -> None:
 
 async def get_object(context: Context, request: Request) -> Response:
     """The bytes, or a range of them, or a part, or why not."""
-    permit = await context.permit(Action.READ_DATA, request.bucket, request.key)
+    permit = await context.permit_at_start(Action.READ_DATA, request.bucket, request.key)
     address = address_of(permit, request.key)
     headers = request.headers
     if not request.query.pairs and "range" not in headers:
@@ -94,7 +94,7 @@ async def get_object(context: Context, request: Request) -> Response:
 
 async def head_object(context: Context, request: Request) -> Response:
     """As GetObject, without the bytes."""
-    permit = await context.permit(Action.READ_DATA, request.bucket, request.key)
+    permit = await context.permit_at_start(Action.READ_DATA, request.bucket, request.key)
     address = address_of(permit, request.key)
     check_version(request.key, request.query.get("versionId"))
     if "range" not in request.headers and "partNumber" not in request.query:

@@ -95,6 +95,7 @@ class Credential(NamedTuple):
 _CREDENTIAL = re.compile(r"([!-+\--.0-~]{1,256})/([0-9]{8})/([A-Za-z0-9_\-]{1,64})/s3/aws4_request")
 
 
+@lru_cache(maxsize=4096)
 def parse_credential(text: str, code: ErrorCode, context: str) -> Credential:
     """The credential's parts. Raises S3Error with `code` and a message that begins with `context`."""
     match = _CREDENTIAL.fullmatch(text)
@@ -117,6 +118,7 @@ def parse_credential(text: str, code: ErrorCode, context: str) -> Credential:
 _TIMESTAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 
 
+@lru_cache(maxsize=256)
 def parse_timestamp(text: str) -> float | None:
     """POSIX seconds of `YYYYMMDDTHHMMSSZ`, or None where it is no such time."""
     if _TIMESTAMP.fullmatch(text) is None:

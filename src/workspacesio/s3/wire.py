@@ -7,9 +7,11 @@ a client: it gets InternalError and the request's id, and the log gets the rest.
 
 import itertools
 import logging
+import os
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from workspacesio.s3.context import EndpointSettings
 from workspacesio.s3.cors import Cors
@@ -18,7 +20,7 @@ from workspacesio.s3.error_codes import ErrorCode, S3Error
 from workspacesio.s3.pacing import WINDOW_BYTES, ClientGone, ClientStalled, Pace
 from workspacesio.s3.request import Request, parse_request
 from workspacesio.s3.responses import XML, ObjectResponse, Response, StreamedResponse
-from workspacesio.s3.rsgi import Headers, HTTPProtocol, ProtocolClosed, Scope
+from workspacesio.s3.rsgi import Headers, HTTPProtocol, ProtocolClosed, Scope, Transport
 from workspacesio.s3.xml_documents import error_document
 
 access_log = logging.getLogger("workspacesio.s3.access")
@@ -27,6 +29,16 @@ SERVER = ("server", "WorkspacesIO")
 
 _run_prefix = secrets.token_hex(4).upper()
 _numbers = itertools.count(1)
+
+
+def _begin_numbers_anew() -> None:
+    """Workers are forks of a process that has loaded this module: each needs a prefix of its own."""
+    global _run_prefix, _numbers  # noqa: PLW0603 - what a fork inherited
+    _run_prefix = secrets.token_hex(4).upper()
+    _numbers = itertools.count(1)
+
+
+os.register_at_fork(after_in_child=_begin_numbers_anew)
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -56,7 +68,15 @@ async def serve(
         if request.body.length != 0 and not await request.body.drain() and scope.http_version[:1] == "1":
             # The rest of the body would be taken for the next request.
             headers.append(("connection", "close"))
-    finished = await _write(scope, protocol, response, settings.send_idle_seconds)
+    try:
+        finished = await _write(scope, protocol, response, settings.send_idle_seconds)
+    except Exception as error:
+        # The server took it for no answer: a header that is none, in metadata that somebody wrote by hand.
+        finished = False
+        response = _error_response(error_answer(error, request_id), scope, request, request_id)
+        response.headers.append(("x-amz-request-id", request_id))
+        with suppress(Exception):
+            await _write(scope, protocol, response, settings.send_idle_seconds)
     if access_log.isEnabledFor(logging.INFO):
         _log_access(scope, request_id, response, time.perf_counter() - begun, finished=finished)
 
@@ -92,6 +112,7 @@ async def _pump(
 ) -> bool:
     """Send a body piece by piece. Ending early makes the server close the connection, so a client notices."""
     pace: Pace | None = None
+    transport: Transport | None = None
     try:
         if response.length is None or response.length > WINDOW_BYTES:
             pace = Pace(scope.client, encrypted=scope.scheme == "https", idle_seconds=idle_seconds)
@@ -106,6 +127,8 @@ async def _pump(
         error_answer(error, dict(response.headers)["x-amz-request-id"])
         return False
     finally:
+        # The server ends the body once nobody holds this, and an error holds the frames that it went through.
+        transport = None
         if pace is not None:
             pace.close()
         await response.close()

@@ -26,7 +26,7 @@ from workspacesio.domain.authority import (
     Reservation,
 )
 from workspacesio.domain.names import MAX_KEY_BYTES
-from workspacesio.domain.permissions import Caller, Denied, Narrowing, Target, decide
+from workspacesio.domain.permissions import UNNARROWED, Caller, Denied, Narrowing, Target, decide
 from workspacesio.domain.vocabulary import Action, FolderLayout
 from workspacesio.services.buckets import forget_bucket, record_bucket
 from workspacesio.services.journal import Journal, JournalCursor
@@ -78,7 +78,7 @@ class DatabaseAuthority:
             contents.expires_at,
             contents.narrowing,
         )
-        return Identified(principal, secret)
+        return Identified(principal, secret, rights.generation)
 
     def _unseal(self, token: str) -> tuple[TokenContents, str] | None:
         """Unsealing is a pure function of the token, so remembering it grants nothing."""
@@ -95,13 +95,17 @@ class DatabaseAuthority:
         self._unsealed[token] = known
         return known
 
-    async def decide(self, principal: Principal, action: Action, target: ObjectTarget) -> Permit | Denied:
+    async def decide(
+        self, principal: Principal, action: Action, target: ObjectTarget, rights_seen: int | None = None
+    ) -> Permit | Denied:
         now = self._clock()
         if now >= principal.expires_at:
             return Denied("credential_expired")
         if _is_no_name(target.bucket) or _is_no_name(target.key):
             return Denied("no_workspace_here")
-        located = await self._rights.locate(principal.user_id, principal.node_id, target.bucket, target.key, now)
+        located = await self._rights.locate(
+            principal.user_id, principal.node_id, target.bucket, target.key, now, seen=rights_seen
+        )
         if located is None:
             return Denied("no_such_user")
         rights, place = located
@@ -109,7 +113,9 @@ class DatabaseAuthority:
             return Denied("credential_revoked")
         if place is None:
             return Denied("no_workspace_here")
-        caller = _narrowed(rights.caller, principal.narrowing)
+        caller = rights.caller
+        if principal.narrowing != UNNARROWED:
+            caller = _narrowed(caller, principal.narrowing)
         known = place.target
         full = Target(known.node, known.root, known.workspace, target.key[len(place.prefix) :], known.shares)
         verdict = decide(caller, action, full, now)

@@ -9,7 +9,7 @@ import contextlib
 import logging
 from collections import deque
 
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
@@ -123,19 +123,22 @@ def write_events(database: Database, events: list[Event]) -> None:
     with database.journal() as session:
         if not database.is_sqlite:
             session.execute(select(func.pg_advisory_xact_lock(WRITERS_LOCK)))
-        session.add_all(
-            ObjectEvent(
-                name=event.name,
-                at=event.at,
-                node_id=event.node_id,
-                bucket=event.bucket,
-                key=event.key,
-                workspace_id=event.workspace_id,
-                user_id=event.user_id,
-                size=event.size,
-                etag=event.etag,
-            )
-            for event in events
+        session.execute(
+            insert(ObjectEvent),
+            [
+                {
+                    "name": event.name,
+                    "at": event.at,
+                    "node_id": event.node_id,
+                    "bucket": event.bucket,
+                    "key": event.key,
+                    "workspace_id": event.workspace_id,
+                    "user_id": event.user_id,
+                    "size": event.size,
+                    "etag": event.etag,
+                }
+                for event in events
+            ],
         )
         changes: dict[int, tuple[int, int]] = {}
         for event in events:
@@ -145,7 +148,7 @@ def write_events(database: Database, events: list[Event]) -> None:
 
 
 def _add_usage(session: Session, changes: dict[int, tuple[int, int]], *, is_sqlite: bool) -> None:
-    insert = sqlite_insert if is_sqlite else postgresql_insert
+    insert_usage = sqlite_insert if is_sqlite else postgresql_insert
     # Locked (PostgreSQL), so that none is removed before its usage is written.
     existing = select(Workspace.id).where(Workspace.id.in_(sorted(changes))).order_by(Workspace.id)
     known = session.scalars(existing.with_for_update(read=True, key_share=True)).all()
@@ -153,7 +156,7 @@ def _add_usage(session: Session, changes: dict[int, tuple[int, int]], *, is_sqli
         size, objects = changes[workspace_id]
         if not (size or objects):
             continue
-        statement = insert(Usage).values(workspace_id=workspace_id, bytes=size, objects=objects)
+        statement = insert_usage(Usage).values(workspace_id=workspace_id, bytes=size, objects=objects)
         session.execute(
             statement.on_conflict_do_update(
                 index_elements=[Usage.workspace_id],

@@ -62,11 +62,16 @@ class RightsCache:
         self._users: dict[int, UserRights] = {}
         self._places = 0
 
-    async def user(self, user_id: int, now: datetime) -> UserRights | None:
-        """None if there is no such user. Raises Unavailable."""
-        generation = await self._reader.current()
-        if generation != self._generation:
-            self._forget(generation)
+    async def user(self, user_id: int, now: datetime, seen: int | None = None) -> UserRights | None:
+        """None if there is no such user. Raises Unavailable.
+
+        `seen`: a generation that was read for this request already. If it is the one that is remembered, that is
+        as good as reading it.
+        """
+        if seen is None or seen != self._generation:
+            generation = await self._reader.current()
+            if generation != self._generation:
+                self._forget(generation)
         found = self._users.get(user_id)
         if found is None:
             found = await asyncio.to_thread(self._load_user, user_id, now)
@@ -77,10 +82,10 @@ class RightsCache:
         return found
 
     async def locate(
-        self, user_id: int, node_id: int, bucket: str, key: str, now: datetime
+        self, user_id: int, node_id: int, bucket: str, key: str, now: datetime, *, seen: int | None = None
     ) -> tuple[UserRights, KnownPlace | None] | None:
-        """The user, and the workspace that `key` lies in; both from one state of the rights."""
-        rights = await self.user(user_id, now)
+        """The user, and the workspace that `key` lies in; both from one state of them. `seen` as in `user`."""
+        rights = await self.user(user_id, now, seen)
         if rights is None:
             return None
         prefixes = ancestors(key)
