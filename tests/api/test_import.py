@@ -91,8 +91,22 @@ def test_all_folders_but_the_managed_ones(plane: Plane) -> None:
     assert {one["reason"]: (one["count"], one["examples"]) for one in report["not_served"]} == {
         "it is a symbolic link": (1, ["link"]),
         "it lies directly in the root, and a workspace is a folder": (1, ["loose.txt"]),
+        "it has the name of a system folder": (1, [".zfs"]),
     }
     assert {one["owner"] for one in report["workspaces"]} == {"root"}
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_folder_of_its_owner_alone_does_not_stop_the_others(plane: Plane, dry_run: bool) -> None:
+    plane.write_file("closed/a")
+    plane.write_file("open/b")
+    (plane.folder / "closed").chmod(0o700)
+    report = _report(plane, all=True, dry_run=dry_run)
+    assert [(one["folder"], one["objects"]) for one in report["workspaces"]] == [("open/", 1)]
+    assert report["refused"] == [
+        {"folder": "closed/", "reason": "This folder can't be served: only its owner may read it."}
+    ]
+    assert [one["name"] for one in plane.do("root", "GET", "/workspaces")] == ([] if dry_run else ["open"])
 
 
 def test_what_will_not_be_served_is_told(plane: Plane) -> None:

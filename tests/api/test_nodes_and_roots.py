@@ -155,7 +155,7 @@ def test_root_managers(plane: Plane) -> None:
 
 
 def test_private_becomes_public_and_managed_stays_managed(plane: Plane) -> None:
-    made = plane.workspace("ada", "scans")
+    made = plane.workspace("root", "scans")
     plane.refused(404, None, "carol", "GET", f"/workspaces/{made['id']}")
     before = plane.generation()
     plane.do("root", "PATCH", "/roots/private", {"type": "public"})
@@ -163,6 +163,15 @@ def test_private_becomes_public_and_managed_stays_managed(plane: Plane) -> None:
     assert plane.do("carol", "GET", f"/workspaces/{made['id']}")["level"] == "read"
     plane.refused(409, "root_type", "root", "PATCH", "/roots/private", {"type": "unmanaged-private"})
     plane.refused(409, "root_is_unmanaged", "root", "PATCH", "/roots/existing", {"create": "everyone"})
+
+
+def test_nobody_opens_other_peoples_workspaces_to_everybody(plane: Plane) -> None:
+    made = plane.workspace("ada", "scans")
+    plane.refused(409, "root_not_empty", "root", "PATCH", "/roots/private", {"type": "public"})
+    plane.refused(404, None, "carol", "GET", f"/workspaces/{made['id']}")
+    opened = plane.workspace("ada", "open", public=True)
+    plane.do("root", "PATCH", "/roots/public", {"type": "private"})
+    plane.refused(404, None, "carol", "GET", f"/workspaces/{opened['id']}")
 
 
 def test_a_root_with_workspaces_stays(plane: Plane) -> None:

@@ -23,9 +23,10 @@ def test_a_shared_name_is_for_reading_only(plane: Plane) -> None:
     other = plane.workspace("bob", "scans")
     plane.share("bob", other["id"], "ada", "readwrite")
     assert _meaning(plane, "ada", "scans/x") == ("bob/scans", "x")
-    plane.refused(
+    error = plane.refused(
         404, "no_such_workspace", "ada", "GET", "/workspaces/resolve", reference="scans/x", purpose="write"
     )
+    assert error["message"] == "'scans/x' is no workspace of your own; write bob/scans/x."
     assert _meaning(plane, "ada", "bob/scans/x", "write") == ("bob/scans", "x")
 
 
@@ -57,6 +58,11 @@ def test_what_is_hidden_is_not_found(plane: Plane) -> None:
     absent = plane.refused(404, "no_such_workspace", "ada", "GET", "/workspaces/resolve", reference="bob/absent")
     assert hidden["message"].replace("secret", "absent") == absent["message"]
     plane.refused(422, "invalid_reference", "ada", "GET", "/workspaces/resolve", reference="/x")
+
+
+def test_accents_may_be_typed_either_way(plane: Plane) -> None:
+    plane.workspace("ada", "caf\u00e9")
+    assert _meaning(plane, "ada", "cafe\u0301/x") == ("ada/caf\u00e9", "x")
 
 
 def test_managers_name_what_they_may_not_read(plane: Plane) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+
 import pytest
 from sqlalchemy import select
 
 from api.plane import Plane
 from workspacesio.api import workspace_routes
 from workspacesio.database.tables import WorkspaceRemoval
-from workspacesio.services.storage import Storage, wait_on
-from workspacesio.services.workspace_removal import continue_removal, pending_removals
+from workspacesio.services.storage import wait_on
+from workspacesio.services.workspace_removal import continue_removals
 
 
 @pytest.fixture
@@ -34,33 +37,35 @@ def test_nobody_reaches_what_is_being_deleted(interrupted: Plane) -> None:
 
 
 def test_the_worker_goes_on(interrupted: Plane) -> None:
-    with interrupted.database.read() as session:
-        ((removal_id, node_id),) = pending_removals(session)
-    loop = interrupted.portal.call(_running_loop)
-    storage = Storage(interrupted.drivers(node_id), wait_on(loop))
-    deleted = continue_removal(
-        interrupted.database, storage, removal_id=removal_id, seconds=30, now=interrupted.clock()
-    )
-    assert (deleted.objects, deleted.finished) == (20, True)
-    again = continue_removal(
-        interrupted.database, storage, removal_id=removal_id, seconds=30, now=interrupted.clock()
-    )
-    assert (again.objects, again.finished) == (0, True)
+    assert _work(interrupted) == 0
+    assert _work(interrupted) == 0
     with interrupted.database.read() as session:
         assert session.scalars(select(WorkspaceRemoval)).all() == []
     assert not list((interrupted.folder / "private").rglob("*.txt"))
     interrupted.workspace("ada", "scans")
 
 
-async def _running_loop() -> object:
-    import asyncio
+def test_a_node_that_is_down_is_tried_again(interrupted: Plane) -> None:
+    elsewhere = interrupted.folder.with_name("elsewhere")
+    interrupted.folder.rename(elsewhere)
+    interrupted.folder.mkdir()
+    assert _work(interrupted) == 1
+    interrupted.folder.rmdir()
+    elsewhere.rename(interrupted.folder)
+    assert _work(interrupted) == 0
 
+
+def _work(plane: Plane) -> int:
+    """What the worker does now and then; returns what is left to do."""
+    loop = plane.portal.call(_running_loop)
+    return continue_removals(plane.database, plane.drivers, wait_on(loop), seconds=30, clock=plane.clock)
+
+
+async def _running_loop() -> asyncio.AbstractEventLoop:
     return asyncio.get_running_loop()
 
 
 def _report(plane: Plane, body: dict[str, object]) -> dict[str, list[dict[str, object]]]:
-    import json
-
     response = plane.call("root", "POST", "/roots/existing/import", {**body, "dry_run": True})
     assert response.status_code == 200, response.text
     report: dict[str, list[dict[str, object]]] = json.loads(response.text.splitlines()[-1])["report"]

@@ -52,6 +52,18 @@ def test_a_key_makes_no_keys(plane: Plane) -> None:
         plane.refused(403, "session_needed", key, method, path, body)
 
 
+def test_a_key_of_an_administrator_makes_no_way_in_that_outlives_it(plane: Plane) -> None:
+    """A password that it reset, or an administrator whom it made, would go on when the key has ended."""
+    key = plane.do("root", "POST", "/api-keys", {"name": "k"})["token"]
+    for method, path, body in (
+        ("POST", "/users/root/password-reset", None),
+        ("POST", "/users/ada/password-reset", None),
+        ("PATCH", "/users/ada", {"administrator": True}),
+    ):
+        plane.refused(403, "session_needed", key, method, path, body)
+    assert plane.do(key, "POST", "/users/ada/disable")["enabled"] is False
+
+
 def test_a_key_expires(plane: Plane) -> None:
     ends = plane.clock.now + timedelta(hours=1)
     made = plane.do("ada", "POST", "/api-keys", {"name": "k", "expires_at": ends.isoformat()})

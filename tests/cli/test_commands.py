@@ -134,6 +134,8 @@ def test_workspaces(ada: Person, ben: Person) -> None:
     assert ada.wio("w", "rename", "first", "second") == "ada/first is called ada/second now.\n"
     assert ada.wio("path", "second/a b/é") == "s3://data/private/ada/first/a b/é\n"
     assert "There is no workspace" in ada.refused("path", "first/x")
+    status, _ = on_terminal(ada, "wio", "w", "hand-over", "second", "ben", typed=[(b"[y/N] ", b"n\n")])
+    assert (status, ada.json("w", "show", "second")["owner"]) == (1, "ada")
     ada.wio("w", "hand-over", "second", "ben")
     assert ben.json("w", "show", "second")["owner"] == "ben"
     assert ada.run("w", "delete", "ben/second").returncode == 1
@@ -172,9 +174,17 @@ def test_sharing(ada: Person, ben: Person, running: Service) -> None:
     listed = ada.json("shares", "shared")
     assert {(one["folder"], one["level"]) for one in listed["shares"]} == {("", "read"), ("in it/", "readwrite")}
     assert re.search(r"ben +in it/ +readwrite", ada.wio("shares", "shared"))
+    # Who may not share the whole on sees what concerns them, by the name that reading takes.
+    assert ben.json("shares", "shared")["access"] is None
+    assert re.search(r"ben +/ +read +share", ben.wio("shares", "shared"))
+    assert "write ada/shared" in ben.refused("share", "shared", "ada")
+    ada.wio("share", "shared/mine", "ben", "--permission", "own", "--expires", "1d")
+    assert "ada/shared/mine/ until " in ben.wio("share", "ada/shared/mine", "everyone")
+    ada.wio("unshare", "shared/mine", "ben")
     assert [one["reference"] for one in ben.json("ls", "--shared")] == ["ada/shared"]
     assert ben.run("share", "ada/shared", "ada").returncode == 1
-    assert ada.run("share", "shared", "nobody-of-that-name").returncode == 1
+    unknown = ada.refused("share", "shared", "nobody-of-that-name")
+    assert f"wio register {running.api_url} EMAIL USERNAME" in unknown
     gone = ada.json("unshare", "shared/in it", "ben")
     assert [one["folder"] for one in gone["revoked"]] == ["in it/"]
     assert ada.wio("unshare", "shared", "ben") == "ben has no share of ada/shared/ any more. Enforced.\n"
@@ -209,6 +219,8 @@ def test_credentials(ada: Person, ben: Person) -> None:
     assert put.returncode == 0, put
     assert ada.run("exec", "keys", "--", *aws).stdout.endswith("private/ada/keys/x\n")
     assert ada.run("exec", "keys", "--", "sh", "-c", "exit 9").returncode == 9
+    bundle = ["sh", "-c", "echo $AWS_CA_BUNDLE"]
+    assert ada.shell("wio", "exec", "keys", "--", *bundle, env={"SSL_CERT_FILE": "/x"}).stdout == "/x\n"
     assert "is it installed" in ada.run("exec", "keys", "--", "no-such-command").stderr
     ids = [str(one["id"]) for one in ada.json("credential", "ls")]
     assert str(issued["id"]) in ids
@@ -275,11 +287,16 @@ def test_import(ada: Person, ben: Person, mc_path: str) -> None:
     said = ada.wio("root", "import", "existing", "images", "--owner", "ben")
     assert re.search(r"images/? +ben/images +2 ", said)
     assert ben.wio("w", "show", "images").splitlines()[1].endswith("s3://data/images/")
-    ada.wio("root", "import", "existing", "docs", "--name", "papers")
+    ada.wio("root", "import", "existing", "./docs", "--name", "papers")
     assert ada.wio("mc", "cat", "papers/report.txt") == "docs/report.txt\n"
     refused = ada.run("root", "import", "existing", "images/raw", "nowhere")
     assert refused.returncode == 1
     assert "images/raw" in refused.stderr
+    owned = ada.run("root", "import", "existing", "a", "b", "--owner", "nobody", "--dry-run").stderr
+    assert owned == "wio: a/, b/ are refused: there is no such folder.\n"
+    assert ". is refused: it holds" in ada.run("root", "import", "existing", ".", "--dry-run").stderr
+    absolute = ada.run("root", "import", "existing", "/data/docs")
+    assert (absolute.returncode, "below the root" in absolute.stderr) == (2, True)
     ada.wio("w", "release", "papers")
     assert ada.run("mc", "cat", "ada/papers/report.txt").returncode == 1
 

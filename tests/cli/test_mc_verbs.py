@@ -261,6 +261,17 @@ def test_across_owners(people: dict[str, Person]) -> None:
     assert listed(ben, "copies/") == set()
 
 
+def test_a_shared_folder_needs_no_final_slash(people: dict[str, Person]) -> None:
+    ada, ben = people["ada"], people["ben"]
+    ada.wio("create", "partly")
+    put(ada, "partly/in/x", "x")
+    ada.wio("share", "partly/in", "ben")
+    for path in ("partly/in", "partly/in/", "ada/partly/in"):
+        assert listed(ben, path) == {"x"}
+    assert ben.run("mc", "ls", "partly/").returncode == 1
+    assert ben.run("mc", "ls", "partly/i").returncode == 1
+
+
 def test_refusals_are_mcs_own(people: dict[str, Person]) -> None:
     ada, ben, eve = people["ada"], people["ben"], people["eve"]
     put(ada, "data/secret", "s")

@@ -88,6 +88,9 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ssl.SSLC
         (["root", "import", "existing"], "name the folders to import"),
         (["root", "set", "private"], "say what to change"),
         (["user", "invite"], "say whom to invite"),
+        (["mc", "ls"], "name a workspace"),
+        (["share", "a", "b", "--expires", "soon"], "or a date such as 2027-01-31"),
+        (["credential", "revoke", "x"], "invalid int value"),
         (["serve", "--certificate", "x"], "--certificate and --key go together"),
     ],
 )
@@ -166,6 +169,24 @@ def test_a_request_goes_through_the_proxy(home: Home) -> None:
     with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n[]") as port:
         env = {"http_proxy": f"127.0.0.1:{port}", "WIO_TOKEN": "x", "WIO_API_URL": "http://a.example"}
         assert home.run("ls", "--json", env=env).stdout == "[]\n"
+
+
+def test_serving_what_holds_its_own_state_makes_nothing(home: Home) -> None:
+    done = home.run("serve", home.folder, "--state-dir", os.path.join(home.folder, "state"))
+    assert (done.returncode, "put the state elsewhere" in done.stderr) == (1, True)
+    assert not os.path.exists(os.path.join(home.folder, "state"))
+
+
+def test_a_setup_token_needs_a_service(home: Home) -> None:
+    state = os.path.join(home.folder, "nowhere")
+    done = home.run("admin", "setup-token", "--state-dir", state)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"no service in the state folder {state}" in done.stderr
+    assert not os.path.exists(state)
+
+
+def test_help_of_one_command(home: Home) -> None:
+    assert home.run("help", "share").stdout == home.run("share", "--help").stdout != ""
 
 
 def test_output_that_nobody_reads(home: Home) -> None:

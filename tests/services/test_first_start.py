@@ -15,7 +15,7 @@ from workspacesio.database.sessions import Database
 from workspacesio.database.tables import AuditRecord, Node, Root
 from workspacesio.domain.errors import Conflict, Invalid
 from workspacesio.domain.names import check_bucket
-from workspacesio.services.first_start import bucket_name_from_folder, make_local_node
+from workspacesio.services.first_start import bucket_name_from_folder, make_local_node, roots_to_import
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -63,6 +63,22 @@ def test_again_changes_nothing(database: Database, folder: Path) -> None:
     assert not _make(database, folder)
     assert not _make(database, folder.parent / "My Data" / ".." / "My Data")
     assert database.generation() == before
+
+
+@pytest.mark.parametrize("option", [{"buckets": True}, {"bucket": "other"}, {"serve_owner_only": True}])
+def test_an_option_that_would_have_no_effect_is_refused(
+    database: Database, folder: Path, option: dict[str, Any]
+) -> None:
+    _make(database, folder, bucket="first")
+    with pytest.raises(Conflict, match="was made without --"):
+        _make(database, folder, **option)
+    assert not _make(database, folder, bucket="first")
+
+
+def test_where_to_import_from(database: Database, folder: Path) -> None:
+    _make(database, folder)
+    with database.read() as session:
+        assert roots_to_import(session) == ["existing"]
 
 
 def test_prefixes_that_are_taken_on_disk_are_left_alone(database: Database, folder: Path) -> None:

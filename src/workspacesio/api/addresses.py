@@ -4,6 +4,7 @@ Headers that a proxy adds are believed only from the proxies that the settings n
 """
 
 import re
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
@@ -32,19 +33,33 @@ def public_address(request: Request, settings: Settings) -> str:
 
 
 def s3_address(request: Request, settings: Settings) -> str:
-    """The address of the S3 endpoint: as set, else on the host that the caller reached."""
+    """The address of the S3 endpoint: as set, else on the API's host where that is set, else on the host that the
+    caller reached."""
     if settings.s3_public_name:
         return settings.s3_public_name
     scheme, host, _ = _reached(request, settings)
+    if settings.public_name:
+        # A proxy in front of the API alone; it need not pass on the name by which it was called.
+        scheme, host = request.url.scheme, _host_of(settings.public_name)
     return f"{scheme}://{host}:{settings.s3_port}"
+
+
+def _host_of(address: str) -> str:
+    host = urlsplit(address).hostname or "localhost"
+    return f"[{host}]" if ":" in host else host
+
+
+def _first(value: str) -> str:
+    """Of a list to which each proxy on the way added what it saw: what the caller wrote."""
+    return value.partition(",")[0].strip()
 
 
 def _reached(request: Request, settings: Settings) -> tuple[str, str, str | None]:
     scheme, written = request.url.scheme, request.headers.get("host", "")
     peer = request.client.host if request.client else ""
     if peer in settings.trusted_proxies:
-        scheme = request.headers.get("x-forwarded-proto", scheme)
-        written = request.headers.get("x-forwarded-host", written)
+        scheme = _first(request.headers.get("x-forwarded-proto", scheme))
+        written = _first(request.headers.get("x-forwarded-host", written))
     found = _HOST.fullmatch(written)
     if scheme not in ("http", "https") or found is None:
         return "http", "localhost", str(settings.api_port)

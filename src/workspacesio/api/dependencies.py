@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from workspacesio.api.addresses import client_address, public_address, s3_address
 from workspacesio.api.context import ServerContext
+from workspacesio.domain.errors import Conflict
 from workspacesio.services.actors import Actor, identify
 from workspacesio.services.storage import Storage, wait_on
 
@@ -85,6 +86,11 @@ class Call:
         """Raises Unauthenticated."""
         with self.visit.write() as (session, now):
             yield Step(session, identify(session, token=self.token, now=now), now)
+
+    def require_writable(self) -> None:
+        """Raise Conflict where the whole service was started to refuse every write."""
+        if self.visit.context.settings.read_only:
+            raise Conflict("This service is read-only.", code="node_is_read_only")
 
     def storage(self, node_id: int) -> Storage:
         """What use cases ask of the node; never inside a transaction. Raises Unavailable."""

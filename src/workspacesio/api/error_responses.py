@@ -4,7 +4,7 @@
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -38,6 +38,11 @@ STATUSES: Mapping[type[WorkspacesIOError], int] = {
     Unavailable: 503,
 }
 """The nearest class in an error's ancestry counts."""
+
+MAX_PROBLEMS = 20
+MAX_FIELD_CHARACTERS = 100
+MAX_PROBLEM_CHARACTERS = 500
+"""An answer is no larger because a request is wrong in many places."""
 
 _HTTP_CODES = {
     400: ("malformed", "The request can't be read; its body is JSON."),
@@ -106,12 +111,16 @@ async def _on_validation_error(_request: Request, error: Exception) -> JSONRespo
     """Names the fields and what is wrong, and never what was sent: it may be a password."""
     assert isinstance(error, RequestValidationError)
     problems = [
-        {"field": ".".join(str(part) for part in one["loc"][1:]) or str(one["loc"][0]), "problem": one["msg"]}
-        for one in error.errors()
+        {"field": _field(one["loc"])[:MAX_FIELD_CHARACTERS], "problem": one["msg"][:MAX_PROBLEM_CHARACTERS]}
+        for one in error.errors()[:MAX_PROBLEMS]
     ]
     first = problems[0] if problems else {"field": "body", "problem": "can't be read"}
     message = f"The request is not valid: {first['field']}: {first['problem']}."
     return error_response(422, "invalid_request", message, {"fields": problems})
+
+
+def _field(place: Sequence[object]) -> str:
+    return ".".join(str(part) for part in place[1:]) or str(place[0])
 
 
 async def _on_integrity_error(_request: Request, error: Exception) -> JSONResponse:

@@ -2,10 +2,11 @@
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from workspacesio.api.dependencies import Call
 from workspacesio.database.tables import Node, Root, Usage
+from workspacesio.domain.errors import Conflict, NotFound
 from workspacesio.domain.names import check_prefix
 from workspacesio.services.folders_on_disk import folders_under, is_folder, unix_owner
 from workspacesio.services.imports import (
@@ -56,16 +57,19 @@ class ImportRun:
                 root, _ = root_to_import(session, actor=actor, name=self.root, now=now)
             driver = self.call.visit.context.drivers(root.node_id)
             for one in new:
-                with contextlib.closing(survey(driver, root.bucket, one.prefix)) as walk:
-                    for found in walk:
-                        if isinstance(found, Surveyed):
-                            surveyed[one.folder] = found
-                        else:
-                            yield _progress(entries + found.entries, size + found.bytes)
+                try:
+                    with contextlib.closing(survey(driver, root.bucket, one.prefix)) as walk:
+                        for found in walk:
+                            if isinstance(found, Surveyed):
+                                surveyed[one.folder] = found
+                            else:
+                                yield _progress(entries + found.entries, size + found.bytes)
+                except (Conflict, NotFound) as error:
+                    self._refuse(one.folder, str(error))
+                    continue
                 entries += surveyed[one.folder].entries
                 size += surveyed[one.folder].bytes
-        if not self.dry_run:
-            plan = self._import(surveyed)
+        plan = self._plan() if self.dry_run else self._import(surveyed)
         yield {"report": self._report(plan, surveyed)}
 
     def _all(self, root: Root, node: Node) -> list[str]:
@@ -89,6 +93,10 @@ class ImportRun:
             return Wanted(spelled, unix_owner(node, root.bucket, prefix))
         except OSError:
             return Wanted(spelled, username, "its Unix owner can't be read")
+
+    def _refuse(self, folder: str, problem: str) -> None:
+        """One folder that can't be served is no reason not to import the others."""
+        self._wanted = [replace(one, problem=problem) if one.folder == folder else one for one in self._wanted]
 
     def _plan(self) -> Plan:
         with self.call.read() as (session, actor, now):

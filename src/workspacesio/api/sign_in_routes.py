@@ -10,7 +10,7 @@ from workspacesio.services import passwords
 from workspacesio.services.one_time_tokens import Purpose, find_one_time_token
 from workspacesio.services.registration import check_registration, register_user
 from workspacesio.services.sign_ins import SignedIn as Session_
-from workspacesio.services.sign_ins import begin_sign_in, finish_sign_in, sign_out, wrong_password
+from workspacesio.services.sign_ins import begin_sign_in, check_sign_in, finish_sign_in, sign_out, wrong_password
 from workspacesio.services.users import reset_password
 
 router = APIRouter(tags=["sign-in"])
@@ -61,6 +61,8 @@ def register(visit: Anyone, wanted: RegistrationRequest) -> SignedInAnswer:
 @router.post("/sign-in")
 def sign_in(visit: Anyone, given: SignInRequest) -> SignedInAnswer:
     """Limited in rate, by account and by address; an answer of 429 says when to try again."""
+    with visit.read() as (session, now):
+        check_sign_in(session, email=given.email, address=visit.address, now=now)
     with visit.write() as (session, now):
         found = begin_sign_in(session, email=given.email, address=visit.address, now=now)
     if not passwords.verify_password(found.password_hash, given.password):

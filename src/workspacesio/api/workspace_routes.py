@@ -1,5 +1,6 @@
 """Workspaces: what the caller reaches, and what owners and managers do with them."""
 
+import contextlib
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -8,9 +9,11 @@ from pydantic import BaseModel
 from workspacesio.api.dependencies import SignedIn
 from workspacesio.api.fields import Body, Enforced, Id, Line, Name
 from workspacesio.api.workspace_answers import WorkspaceAnswer
+from workspacesio.domain.errors import WorkspacesIOError
 from workspacesio.services.folders_on_disk import holds_files
 from workspacesio.services.nodes import node_name
 from workspacesio.services.references import ReadOrWrite, resolve_reference
+from workspacesio.services.storage import Deleted
 from workspacesio.services.workspace_removal import (
     continue_removal,
     find_workspace_to_remove,
@@ -98,6 +101,7 @@ def add_workspace(call: SignedIn, wanted: WorkspaceRequest) -> WorkspaceAnswer:
     with call.read() as (session, actor, now):
         place = place_workspace(session, actor=actor, **asked, now=now)
         node = node_of_place(session, place=place)
+    call.require_writable()
     holds_objects = call.storage(node.id).holds_objects(place.bucket, place.prefix)
     if holds_objects or holds_files(node, place.bucket, place.prefix):
         raise place_holds_objects(place)
@@ -133,6 +137,8 @@ def delete_workspace(
         found = find_workspace_to_remove(session, actor=actor, workspace_id=workspace_id, now=now)
         node = node_name(session, node_id=found.node_id)
     storage = call.storage(found.node_id)
+    if delete_objects:
+        call.require_writable()
     holds_objects = storage.holds_objects(found.bucket, found.prefix)
     with call.write() as (session, actor, now):
         removal_id = remove_workspace(
@@ -143,15 +149,15 @@ def delete_workspace(
             delete_objects=delete_objects,
             now=now,
         )
-    answer = Removed(enforced=[Enforced(node=node, state="enforced")], objects=0, bytes=0, finished=True)
-    if removal_id is None:
-        return answer
-    deleted = continue_removal(
-        call.visit.context.database, storage, removal_id=removal_id, seconds=REMOVAL_SECONDS, now=now
-    )
-    return answer.model_copy(
-        update={"objects": deleted.objects, "bytes": deleted.bytes, "finished": deleted.finished}
-    )
+    deleted = Deleted(0, 0, finished=removal_id is None)
+    if removal_id is not None:
+        # The workspace is gone whatever comes now; what a node that fails keeps, the worker deletes.
+        with contextlib.suppress(WorkspacesIOError):
+            deleted = continue_removal(
+                call.visit.context.database, storage, removal_id=removal_id, seconds=REMOVAL_SECONDS, now=now
+            )
+    enforced = [Enforced(node=node, state="enforced")]
+    return Removed(enforced=enforced, objects=deleted.objects, bytes=deleted.bytes, finished=deleted.finished)
 
 
 @router.post("/{workspace_id}/hand-over", status_code=204)

@@ -34,14 +34,17 @@ def register(arguments: argparse.Namespace) -> None:
     answer = client.post("/register", fields)
     sign_in.remember(server, answer)
     _welcome(server, answer["user"])
-    print("Next: `wio create NAME` makes a workspace, `wio ls` lists what you can reach.")
+    if answer["user"].get("administrator"):
+        print("Next: `wio root ls`, and `wio root import ROOT --all --dry-run` says what could be shared.")
+    else:
+        print("Next: `wio create NAME` makes a workspace, `wio ls` lists what you can reach.")
 
 
 def login_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "words", nargs="+", metavar="[https://HOST] EMAIL", help="the server, once, and who you are"
+        "words", nargs="+", metavar="[https://HOST] EMAIL|USERNAME", help="the server, once, and who you are"
     )
-    parser.usage = "wio login [https://HOST] EMAIL [options]"
+    parser.usage = "wio login [https://HOST] EMAIL|USERNAME [options]"
     passwords.password_argument(parser)
 
 
@@ -142,6 +145,9 @@ def _client(server: str) -> Client:
     host = server.partition("://")[2].partition("/")[0].rpartition(":")[0] or server.partition("://")[2]
     if server.startswith("http://") and host not in ("localhost", "127.0.0.1", "[::1]"):
         print(f"wio: {server} is not encrypted: others on the way can read your password.", file=sys.stderr)
+    if sys.stdin.isatty():
+        # Nobody should type a password to learn that the address is wrong.
+        Client(server).get("/service")
     return Client(server)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from workspacesio.cli import output, times
 from workspacesio.cli.arguments import add_json, complete_workspace
@@ -38,6 +39,8 @@ def create(arguments: argparse.Namespace) -> None:
         output.print_json(made)
         return
     print(made["token"])
+    if sys.stdout.isatty():
+        print("Keep it: it is not shown again. A script signs in with it as WIO_TOKEN.", file=sys.stderr)
 
 
 def listing_arguments(parser: argparse.ArgumentParser) -> None:

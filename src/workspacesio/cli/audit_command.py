@@ -44,5 +44,6 @@ def audit(arguments: argparse.Namespace) -> None:
 
 def _text(value: Any) -> str:
     if isinstance(value, dict):
-        return " ".join(f"{name}={_text(inner)}" for name, inner in value.items())
+        spelled = {name: _text(inner) for name, inner in value.items()}
+        return " ".join(f"{name}={text}" for name, text in spelled.items() if text not in ("", "false"))
     return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)

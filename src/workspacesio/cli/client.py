@@ -103,8 +103,8 @@ class Client:
                 "address, or ask who runs it.",
                 status=response.status,
             )
-        if response.status == 401 and self._token and "wio login" not in message:
-            message = f"{message.rstrip('.')}; type `wio login {self.server} EMAIL` to sign in again."
+        if code == "not_signed_in" and self._token:
+            message = sign_in.ended(self.server)
         candidates = details.get("candidates")
         if isinstance(candidates, list) and candidates and not any(str(one) in message for one in candidates):
             message = f"{message.rstrip('.')}: write one of {', '.join(map(str, candidates))}."

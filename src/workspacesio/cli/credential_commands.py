@@ -131,6 +131,9 @@ def execute(arguments: argparse.Namespace) -> int:
 
     environment = {name: value for name, value in os.environ.items() if name not in OTHER_AWS_SETTINGS}
     environment.update(aws_environment(issued))
+    if "SSL_CERT_FILE" in environment:
+        # The certificates that we trust, under the name that AWS SDKs read.
+        environment.setdefault("AWS_CA_BUNDLE", environment["SSL_CERT_FILE"])
     try:
         become(arguments.command, environment)
     except OSError as error:

@@ -18,10 +18,12 @@ QUIET_SECONDS = 2.0
 PLAIN_SECONDS = 10.0
 """How often a line is printed where the same line can't be written again."""
 
+MAX_NAMES = 10
+
 
 def import_folders_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("root", metavar="ROOT", help="a root of type unmanaged-…")
-    parser.add_argument("folders", nargs="*", metavar="FOLDER", help="folders below the root")
+    parser.add_argument("folders", nargs="*", metavar="FOLDER", help="folders below the root (. is all of it)")
     parser.add_argument("--all", action="store_true", help="every folder directly below the root")
     owner = parser.add_mutually_exclusive_group()
     owner.add_argument("--owner", metavar="USER", help="who owns the workspaces (default: you)")
@@ -40,7 +42,7 @@ def import_folders(arguments: argparse.Namespace) -> int:
     if bool(arguments.folders) == arguments.all:
         raise UsageError("name the folders to import, or give --all.")
     fields = {
-        "folders": arguments.folders or None,
+        "folders": [_below_root(folder) for folder in arguments.folders] or None,
         "all": arguments.all or None,
         "owner": arguments.owner,
         "owner_from_unix": arguments.owner_from_unix or None,
@@ -99,13 +101,22 @@ class Progress:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
+def _below_root(folder: str) -> str:
+    """As the API takes it: '' for the root itself. Raises UsageError."""
+    if folder.strip("/") in ("", "."):
+        return ""
+    if folder.startswith("/"):
+        raise UsageError(f"{folder!r} begins with /; write a folder as it lies below the root, like plates/2026.")
+    return folder.removeprefix("./")
+
+
 def _print_report(report: dict[str, Any], *, dry_run: bool) -> None:
     would = "would be" if dry_run else "is"
     output.print_table(
         ["FOLDER", "WORKSPACE", "OBJECTS", "SIZE", ""],
         [
             [
-                one["folder"],
+                one["folder"] or ".",
                 f"{one['owner']}/{one['name']}",
                 one["objects"],
                 output.size(one["bytes"]),
@@ -113,7 +124,7 @@ def _print_report(report: dict[str, Any], *, dry_run: bool) -> None:
             ]
             for one in report["workspaces"]
         ],
-        empty="No folder was imported.",
+        empty="No folder would be imported." if dry_run else "No folder was imported.",
     )
     for one in report.get("not_served") or []:
         examples = ", ".join(map(output.safe, one.get("examples") or []))
@@ -121,5 +132,21 @@ def _print_report(report: dict[str, Any], *, dry_run: bool) -> None:
             f"Not served: {one['count']} × {output.safe(one['reason'])}"
             + (f", such as {examples}" if examples else "")
         )
+    sys.stdout.flush()
+    refused: dict[str, list[str]] = {}
     for one in report.get("refused") or []:
-        print(f"wio: {output.safe(one['folder'])} is refused: {output.safe(one['reason'])}", file=sys.stderr)
+        refused.setdefault(one["reason"], []).append(output.safe(one["folder"] or "."))
+    for reason, folders in refused.items():
+        print(f"wio: {_some(folders)} refused: {output.safe(_inside_a_sentence(reason))}.", file=sys.stderr)
+
+
+def _inside_a_sentence(text: str) -> str:
+    return text[:1].lower() + text[1:].rstrip(".")
+
+
+def _some(folders: list[str]) -> str:
+    """As many names as a person reads; `--json` has them all."""
+    if len(folders) == 1:
+        return f"{folders[0]} is"
+    more = f" and {len(folders) - MAX_NAMES} more" if len(folders) > MAX_NAMES else ""
+    return f"{', '.join(folders[:MAX_NAMES])}{more} are"

@@ -42,6 +42,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(argv: list[str]) -> int:
     """Dispatch; raises CommandError."""
+    if argv and argv[0] == "help" and len(argv) > 1:
+        argv = [*argv[1:], "--help"]
     if argv and argv[0] in ("-h", "--help", "help"):
         print(overview(), end="")
         return 0

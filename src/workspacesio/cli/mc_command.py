@@ -42,6 +42,9 @@ options:
   --duration 12h   how long the credential must last (before VERB; default: as the server gives it)
 """
 
+LISTING = frozenset({"ls", "tree", "du"})
+"""Verbs of which mc takes the local folder where none is named, which nobody means here."""
+
 LONG_RUNNING = frozenset({"cp", "mv", "mirror", "watch", "find", "pipe"})
 """Verbs that may take long, and so don't begin with a credential that is half used up."""
 
@@ -67,6 +70,14 @@ def mc(argv: list[str]) -> int:
     if mc_flags.has_flag(verb, arguments, "stdin"):
         raise UsageError(
             "`wio mc rm` can't read names from standard input; name them as arguments, as with xargs."
+        )
+    if (
+        verb in LISTING
+        and not mc_flags.positions(verb, arguments)
+        and not mc_flags.has_flag(verb, arguments, "h", "help")
+    ):
+        raise UsageError(
+            f"name a workspace, as in `wio mc {verb} NAME/`; `wio ls` lists them, and . is this folder."
         )
     program = mc_program.find()
     environment = dict(os.environ)

@@ -73,6 +73,8 @@ def config_dir(program: str) -> str:
         return own
     ours = os.path.join(private_files.cache_dir(), "mc")
     if not os.path.exists(os.path.join(ours, "config.json")):
+        for name in ("uploads", "downloads"):  # else mc makes them and says so, too
+            private_files.write_json(os.path.join(ours, "share", f"{name}.json"), {"version": "1", "shares": {}})
         private_files.write_json(os.path.join(ours, "config.json"), {"version": "10", "aliases": {}})
     return ours
 

@@ -44,8 +44,11 @@ class Located:
         self.path = path
 
     def key(self) -> str:
-        """`BUCKET/PREFIX…PATH`. A workspace alone keeps its final slash: rights are bound to it."""
-        return f"{self.workspace['bucket']}/{self.workspace['prefix']}{self.path}"
+        """`BUCKET/PREFIX…PATH`. A workspace or shared folder alone has its final slash: rights are bound to it."""
+        reached = self.workspace.get("level")
+        shared = [] if reached else [one["folder"] for one in self.workspace.get("folders") or []]
+        path = f"{self.path}/" if f"{self.path}/" in shared else self.path
+        return f"{self.workspace['bucket']}/{self.workspace['prefix']}{path}"
 
 
 def is_plainly_local(text: str, exists: Callable[[str], bool], *, removes: bool = False) -> bool:

@@ -68,7 +68,7 @@ def listing(arguments: argparse.Namespace) -> None:
             ]
             for node in nodes
         ],
-        empty="There is no node; `wio node add folder NAME PATH` adds one.",
+        empty="You operate no node; an administrator adds one with `wio node add folder NAME PATH`.",
     )
 
 
@@ -84,7 +84,7 @@ def show(arguments: argparse.Namespace) -> None:
         output.print_json(node)
         return
     roots = [root["name"] if isinstance(root, dict) else str(root) for root in node.get("roots") or []]
-    abilities = node.get("abilities")
+    abilities = node.get("abilities") or {}
     output.print_fields(
         [
             ("node", node["name"]),
@@ -94,7 +94,7 @@ def show(arguments: argparse.Namespace) -> None:
             ("state", node["state"] + (f": {node['reason']}" if node.get("reason") else "")),
             ("read-only", "yes" if node.get("read_only") else None),
             ("roots", ", ".join(roots) or None),
-            *(sorted(abilities.items()) if isinstance(abilities, dict) else [("abilities", abilities)]),
+            ("can", ", ".join(name.replace("_", " ") for name, can in sorted(abilities.items()) if can) or None),
         ]
     )
 

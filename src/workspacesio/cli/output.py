@@ -26,13 +26,13 @@ def safe(text: object) -> str:
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
-    """Columns under headings, or the sentence `empty`. Numbers stand to the right."""
+    """Columns under headings, or the sentence `empty`. Numbers, and what has none, stand to the right."""
     given = [list(row) for row in rows]
     table = [[safe(cell) for cell in row] for row in given]
     if not table:
         print(empty)
         return
-    right = [all(isinstance(row[index], int) for row in given) for index in range(len(headings))]
+    right = [all(isinstance(row[index], int | None) for row in given) for index in range(len(headings))]
     widths = [max(map(_width, column)) for column in zip(headings, *table, strict=True)]
     for row in [list(headings), *table]:
         cells = [
@@ -74,12 +74,14 @@ def size(count: int | None) -> str | None:
 
 
 def when(moment: str | None) -> str | None:
-    """A time of the API in the reader's own time zone, to the minute."""
+    """A time of the API in the reader's own time zone: to the minute, or to the second if it is about to come."""
     if not moment:
         return None
-    from datetime import datetime
+    from datetime import UTC, datetime, timedelta
 
     try:
-        return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M")
+        at = datetime.fromisoformat(moment).astimezone()
     except ValueError:
         return moment
+    soon = timedelta(0) < at - datetime.now(UTC) < timedelta(minutes=10)
+    return at.strftime("%Y-%m-%d %H:%M:%S" if soon else "%Y-%m-%d %H:%M")

@@ -20,7 +20,11 @@ def create_arguments(parser: argparse.ArgumentParser) -> None:
         "--prefix", default="", metavar="P", help="only what lies under it (default: the whole bucket)"
     )
     parser.add_argument(
-        "--type", choices=TYPES, required=True, help="who reads, and whether users make workspaces"
+        "--type",
+        choices=TYPES,
+        required=True,
+        help="public, private: users make workspaces in it; unmanaged-…: folders that are there are imported; "
+        "…public: every user reads",
     )
     parser.add_argument("--name", metavar="NAME", help="(default: made from bucket and prefix)")
     _create_setting(parser)

@@ -8,6 +8,7 @@ from typing import Any
 from workspacesio.cli import output, times
 from workspacesio.cli.arguments import add_json, add_workspace
 from workspacesio.cli.client import Client, signed_in
+from workspacesio.cli.errors import CommandError, Refused
 
 LEVELS = ("read", "readwrite", "own")
 
@@ -30,12 +31,21 @@ def share(arguments: argparse.Namespace) -> None:
         "level": arguments.permission,
         "expires_at": arguments.expires,
     }
-    answer = client.post(f"/workspaces/{workspace['id']}/shares", fields)
+    try:
+        answer = client.post(f"/workspaces/{workspace['id']}/shares", fields)
+    except Refused as refused:
+        if refused.code != "no_such_user":
+            raise
+        server = client.get("/service")["public_address"]
+        raise CommandError(
+            f"there is no user {arguments.subject!r}; they first type `wio register {server} EMAIL USERNAME`."
+        ) from refused
     if arguments.json:
         output.print_json(answer)
         return
     what = output.safe(f"{workspace['reference']}/{folder}")
-    until = f" until {output.when(arguments.expires)}" if arguments.expires else ""
+    # What was given may end earlier than asked: with the share of the caller that it rests on.
+    until = f" until {output.when(answer['expires_at'])}" if answer.get("expires_at") else ""
     may = {"read": "read", "readwrite": "read and write", "own": "read, write and share on"}[arguments.permission]
     print(f"{output.safe(arguments.subject)} may {may} {what}{until}.{_enforcement(answer.get('enforced'))}")
     sign_in_command = answer.get("sign_in_command") or f"wio login {client.server} EMAIL"
@@ -70,15 +80,20 @@ def shares_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def shares(arguments: argparse.Namespace) -> None:
-    """`wio shares`: who has access and through what."""
+    """`wio shares`: who has access and through what; for whoever can't share the whole on, the shares they see."""
     client = signed_in()
-    workspace, _ = _folder(client, arguments.workspace)
+    workspace, _ = _folder(client, arguments.workspace, purpose="read")
     given = client.get(f"/workspaces/{workspace['id']}/shares")
-    access = client.get(f"/workspaces/{workspace['id']}/access")
+    access = None
+    try:
+        access = client.get(f"/workspaces/{workspace['id']}/access")
+    except Refused as refused:
+        if refused.status != 403 or not given:
+            raise
     if arguments.json:
         output.print_json({"shares": given, "access": access})
         return
-    print_access(access)
+    print_access(access if access is not None else [{**share, "through": "share"} for share in given])
 
 
 def print_access(access: list[dict[str, Any]]) -> None:
@@ -99,8 +114,8 @@ def print_access(access: list[dict[str, Any]]) -> None:
     )
 
 
-def _folder(client: Client, reference: str) -> tuple[dict[str, Any], str]:
-    answer = client.get("/workspaces/resolve", reference=reference, purpose="write")
+def _folder(client: Client, reference: str, *, purpose: str = "write") -> tuple[dict[str, Any], str]:
+    answer = client.get("/workspaces/resolve", reference=reference, purpose=purpose)
     path = answer["path"].strip("/")
     return answer["workspace"], path + "/" if path else ""
 

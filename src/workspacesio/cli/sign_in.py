@@ -76,6 +76,15 @@ def current() -> SignIn:
     )
 
 
+def ended(server: str) -> str:
+    """The sentence for a token that the server doesn't take any more."""
+    if os.environ.get("WIO_TOKEN"):
+        return f"{server} doesn't take the token in WIO_TOKEN; unset it and type `wio login {server} EMAIL`."
+    kept = _config().get("servers", {}).get(server)
+    email = kept.get("email") if isinstance(kept, dict) else None
+    return f"your session at {server} has ended; type `wio login {server} {email or 'EMAIL'}`."
+
+
 def remember(server: str, answer: dict[str, Any]) -> None:
     """Keep the token of a sign-in answer, and make its server the current one."""
     config = _config()

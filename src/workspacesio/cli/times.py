@@ -13,7 +13,7 @@ def duration(text: str) -> int:
     number, unit = text[:-1], text[-1:]
     if not number.isascii() or not number.isdecimal() or unit not in _SECONDS or int(number) == 0:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no duration: write a number and s, m, h, d or w, such as 15m"
+            f"{text!r} is no duration: write a number and s, m, h, d or w, such as 15m or 7d"
         )
     return int(number) * _SECONDS[unit]
 
@@ -35,6 +35,8 @@ def end(text: str, *, now: datetime | None = None) -> str:
     else:
         try:
             ends = moment + timedelta(seconds=duration(text))
+        except argparse.ArgumentTypeError as error:
+            raise argparse.ArgumentTypeError(f"{error}, or a date such as 2027-01-31") from error
         except OverflowError as error:
             raise argparse.ArgumentTypeError(f"{text!r} is too long; write a date") from error
     if ends <= moment:

@@ -65,7 +65,9 @@ def read_emails(path: str) -> list[str]:
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
-    except (OSError, UnicodeError, csv.Error) as error:
+    except OSError as error:
+        raise CommandError(f"{path} can't be read: {error.strerror}.") from error
+    except (UnicodeError, csv.Error) as error:
         raise CommandError(f"{path} can't be read as a table: {error}.") from error
     if not rows:
         raise CommandError(f"{path} holds no address; give one a line.")

@@ -68,7 +68,7 @@ def _list(arguments: argparse.Namespace, scope: str) -> None:
     rows = [
         [
             own_reference(one, username) + "/",
-            one.get("level") or ", ".join(f"{f['level']} {f['folder']}" for f in one.get("folders") or []) or "-",
+            _rights(one),
             one["owner"],
             one.get("objects"),
             output.size(one.get("bytes")),
@@ -128,20 +128,24 @@ def show(arguments: argparse.Namespace) -> None:
             ("address", f"s3://{workspace['bucket']}/{workspace['prefix']}"),
             ("node", workspace["node"]),
             ("root", f"{workspace['root']} ({workspace['root_type']})"),
-            ("your rights", workspace.get("level") or "in some folders"),
+            ("your rights", _rights(workspace)),
             ("objects", workspace.get("objects")),
             ("size", output.size(workspace.get("bytes"))),
             ("made", output.when(workspace.get("created_at"))),
             ("imported", "yes" if workspace.get("imported") else None),
         ]
     )
-    for entry in workspace.get("folders") or []:
-        print(f"  {entry['level']} in {output.safe(entry['folder'])}")
     if access:
         from workspacesio.cli.share_commands import print_access
 
         print()
         print_access(access)
+
+
+def _rights(workspace: dict[str, Any]) -> str:
+    """A level, the levels in folders, or `manages` for who sees a workspace and reads nothing in it."""
+    in_folders = ", ".join(f"{one['level']} {one['folder']}" for one in workspace.get("folders") or [])
+    return workspace.get("level") or in_folders or "manages"
 
 
 def rename_arguments(parser: argparse.ArgumentParser) -> None:
@@ -161,15 +165,18 @@ def rename(arguments: argparse.Namespace) -> None:
 def hand_over_arguments(parser: argparse.ArgumentParser) -> None:
     add_workspace(parser)
     parser.add_argument("user", metavar="USER", help="the new owner's username")
+    _yes(parser)
 
 
 def hand_over(arguments: argparse.Namespace) -> None:
     """`wio workspace hand-over`: the old owner keeps no right."""
     client = signed_in()
     workspace = resolve(client, arguments.workspace, purpose="write")
+    what, to = output.safe(workspace["reference"]), output.safe(arguments.user)
+    _ask(arguments, f"Make {to} the owner of {what}? Its owner until now keeps no right in it.")
     client.post(f"/workspaces/{workspace['id']}/hand-over", {"to": arguments.user})
     _forget_cached()
-    print(f"{output.safe(workspace['reference'])} belongs to {output.safe(arguments.user)} now.")
+    print(f"{what} belongs to {to} now.")
 
 
 def release_arguments(parser: argparse.ArgumentParser) -> None:

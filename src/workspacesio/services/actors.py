@@ -48,13 +48,6 @@ def require_session(actor: Actor) -> None:
         raise Refused("An API key can't do this; sign in with `wio login`.", code="session_needed")
 
 
-def require_unnarrowed(actor: Actor) -> None:
-    """For what concerns the account and no workspace: a key that was narrowed has no business there."""
-    narrowing = actor.caller.narrowing
-    if narrowing.read_only or narrowing.workspaces is not None:
-        raise Refused("This API key was narrowed and can't do this; sign in with `wio login`.", code="narrowed")
-
-
 def _by_sign_in(session: Session, token_hash: bytes, now: datetime) -> Actor:
     row = session.scalar(select(SignIn).where(SignIn.token_hash == token_hash, SignIn.expires_at > now))
     if row is None:

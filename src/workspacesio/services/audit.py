@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, String, and_, cast, false, or_, select
 from sqlalchemy.orm import Session
 
 from workspacesio.database.tables import AuditRecord, Workspace
@@ -15,6 +15,9 @@ from workspacesio.domain.vocabulary import Action
 from workspacesio.services.actors import Actor
 
 MAX_RECORDS = 1000
+
+_TAKES_AWAY = ("workspace.hand_over", "workspace.release")
+"""Verbs of records whose details name the owner before as `from`."""
 
 
 def record(
@@ -44,7 +47,8 @@ def record(
 def list_records(
     session: Session, *, actor: Actor, workspace_id: int | None, limit: int, now: datetime
 ) -> Sequence[AuditRecord]:
-    """The newest records first: all of them for administrators, else those of workspaces that the caller owns.
+    """The newest records first: all of them for administrators, else those of workspaces that the caller owns, and
+    those that tell how the caller came to own one no more.
 
     `workspace_id` was resolved for the caller before. Raises Refused when it is another's workspace.
     """
@@ -55,5 +59,14 @@ def list_records(
         owned = owned_workspaces(actor.caller)
         if workspace_id is not None and session.scalar(owned.where(Workspace.id == workspace_id)) is None:
             raise Refused("Only the owner of the workspace and administrators see its audit.")
-        query = query.where(AuditRecord.workspace_id.in_(owned))
+        query = query.where(or_(AuditRecord.workspace_id.in_(owned), _taken_from(actor)))
     return session.scalars(query).all()
+
+
+def _taken_from(actor: Actor) -> ColumnElement[bool]:
+    """Whoever owned a workspace until it was handed over or released sees that it was, and by whom."""
+    if actor.caller.narrowing.workspaces is not None:
+        return false()
+    # As text: the same detail of other records is no number.
+    owner_before = cast(AuditRecord.details["from"].as_string(), String)
+    return and_(AuditRecord.verb.in_(_TAKES_AWAY), owner_before == str(actor.user_id))

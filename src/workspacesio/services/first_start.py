@@ -49,6 +49,7 @@ def make_local_node(
                 "`wio node add folder`, or give this one its own WIO_STATE_DIR.",
                 code="other_folder",
             )
+        _check_as_it_was_made(there, bucket=bucket, buckets=buckets, serve_owner_only=serve_owner_only)
         return False
     layout = FolderLayout.BUCKETS if buckets else FolderLayout.BUCKET
     node = insert_folder_node(
@@ -69,6 +70,27 @@ def make_local_node(
         _make_roots(session, node, folder, managed, now)
     record(session, actor=None, verb="node.add", target=NODE, now=now, details={"path": node.path})
     return True
+
+
+def roots_to_import(session: Session) -> list[str]:
+    """The unmanaged roots, by age: where folders may become workspaces."""
+    types = [one.value for one in RootType if not one.is_managed]
+    return list(session.scalars(select(Root.name).where(Root.type.in_(types)).order_by(Root.id)))
+
+
+def _check_as_it_was_made(node: Node, *, bucket: str | None, buckets: bool, serve_owner_only: bool) -> None:
+    """Raises Conflict for an option that would have no effect: what a node is was said when it was made."""
+    for option, differs in (
+        (f"--bucket {bucket}", bucket is not None and bucket != node.bucket),
+        ("--buckets", buckets and node.layout != FolderLayout.BUCKETS.value),
+        ("--serve-owner-only", serve_owner_only and not node.serve_owner_only),
+    ):
+        if differs:
+            raise Conflict(
+                f"Node {NODE!r} was made without {option}; leave that out, or give this service another "
+                "WIO_STATE_DIR to begin anew.",
+                code="other_settings",
+            )
 
 
 def bucket_name_from_folder(folder: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from workspacesio.database.tables import Node
 from workspacesio.domain.errors import Unavailable
-from workspacesio.domain.names import SYSTEM_FOLDERS, key_problem
+from workspacesio.domain.names import STAGING_FOLDER, SYSTEM_FOLDERS, key_problem
 from workspacesio.domain.vocabulary import FolderLayout
 
 MAX_ENTRIES_LOOKED_AT = 10_000
@@ -70,10 +70,12 @@ def folders_under(node: Node, bucket: str, prefix: str) -> FoundFolders:
     except OSError as error:
         raise Unavailable(f"The root's folder can't be read: {error.strerror}.", code="node_down") from error
     for name, is_dir, is_link in sorted(found):
-        if name in SYSTEM_FOLDERS:
+        if name == STAGING_FOLDER:
             continue
         problem = key_problem(name)
-        if is_link:
+        if name in SYSTEM_FOLDERS:
+            unusable.append((_shown(name), "it has the name of a system folder"))
+        elif is_link:
             unusable.append((_shown(name), "it is a symbolic link"))
         elif not is_dir:
             unusable.append((_shown(name), "it lies directly in the root, and a workspace is a folder"))

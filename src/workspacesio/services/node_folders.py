@@ -24,21 +24,27 @@ def check_node_folder(path: str, *, allowed: Sequence[str], state_dir: Path) -> 
     real = os.path.realpath(path)
     if not any(holds(os.path.realpath(one), real) for one in allowed):
         raise Invalid(
-            "That folder lies outside the paths that this service may serve; WIO_FOLDER_PATHS names them.",
+            "That folder lies outside the paths that this service may serve; start it with WIO_FOLDER_PATHS "
+            "naming them all, separated by ':'.",
             code="path_not_allowed",
         )
     if not os.path.isdir(real):
         raise Invalid("There is no folder at that path on the server.", code="no_such_folder")
-    state = os.path.realpath(state_dir)
-    if holds(state, real) or holds(real, state):
-        raise Conflict(
-            "The folder and the state folder of this service overlap; put the state elsewhere with WIO_STATE_DIR.",
-            code="overlaps_state",
-        )
+    check_outside_state(real, state_dir)
     try:
         return CheckedFolder(real, read_identity(real))
     except OSError as error:
         raise Invalid(f"The folder can't be read: {error.strerror}.", code="folder_unreadable") from error
+
+
+def check_outside_state(path: str, state_dir: Path) -> None:
+    """Raise Conflict when a folder, given without links, and the state folder hold one another."""
+    state = os.path.realpath(state_dir)
+    if holds(state, path) or holds(path, state):
+        raise Conflict(
+            "The folder and the state folder of this service overlap; put the state elsewhere with WIO_STATE_DIR.",
+            code="overlaps_state",
+        )
 
 
 def check_no_overlap(path: str, others: Sequence[str]) -> None:

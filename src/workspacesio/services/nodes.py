@@ -127,7 +127,7 @@ def remove_node(session: Session, *, actor: Actor, name: str, force: bool, now: 
     workspaces = session.scalars(select(Workspace).where(Workspace.node_id == node.id)).all()
     if workspaces and not force:
         raise Conflict(
-            f"The node has {len(workspaces)} workspace(s); delete or release them first, or say force to forget "
+            f"The node has {len(workspaces)} workspace(s); delete or release them first, or add --force to forget "
             "them while their files stay.",
             code="node_not_empty",
             details={"workspaces": len(workspaces)},

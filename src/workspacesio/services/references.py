@@ -4,6 +4,7 @@
 only one has that name. `owner/name/` is exact. Whatever means two things is an error that lists the candidates.
 """
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Session
 from workspacesio.database.tables import User, Workspace
 from workspacesio.database.visibility import readable_folders, seen_workspaces
 from workspacesio.database.visible_places import owned_workspaces
-from workspacesio.domain.errors import Ambiguous, NotFound
+from workspacesio.domain.errors import Ambiguous, NotFound, WorkspacesIOError
 from workspacesio.domain.names import parse_reference
 from workspacesio.services.actors import Actor
 
@@ -46,7 +47,9 @@ def resolve_reference(
 ) -> Meaning:
     """The one meaning. Raises Invalid for a malformed reference, NotFound, and Ambiguous with `candidates`."""
     candidates: list[Meaning] = []
-    for owner, name, path in parse_reference(reference).readings():
+    for owner, written, path in parse_reference(reference).readings():
+        # Workspace names are NFC, whatever the keyboard makes of an accent.
+        name = unicodedata.normalize("NFC", written)
         if owner is None:
             candidates += [
                 Meaning(workspace_id, username, name, path)
@@ -59,18 +62,31 @@ def resolve_reference(
                 candidates = [one for one in candidates if one.workspace_id != exact]
                 candidates.append(Meaning(exact, owner, name, path))
     if not candidates:
-        raise NotFound(
-            f"There is no workspace {reference!r} that you can reach; `wio ls` shows those you can.",
-            code="no_such_workspace",
-            details={"reference": reference},
-        )
+        raise _not_found(session, actor, reference, purpose, now)
     if len(candidates) > 1:
-        written = sorted(one.reference for one in candidates)
+        meanings = sorted(one.reference for one in candidates)
         raise Ambiguous(
-            f"{reference!r} can mean {' or '.join(written)}; write owner/name/path.",
-            details={"candidates": written},
+            f"{reference!r} can mean {' or '.join(meanings)}; write owner/name/path.",
+            details={"candidates": meanings},
         )
     return candidates[0]
+
+
+def _not_found(
+    session: Session, actor: Actor, reference: str, purpose: ReadOrWrite, now: datetime
+) -> WorkspacesIOError:
+    """For a reference without a meaning; the sentence says how to write one that it would have for reading."""
+    sentence = f"There is no workspace {reference!r} that you can reach; `wio ls` shows those you can."
+    if purpose is ReadOrWrite.WRITE:
+        try:
+            read = resolve_reference(session, actor=actor, reference=reference, purpose=ReadOrWrite.READ, now=now)
+        except Ambiguous as error:
+            return error
+        except NotFound:
+            pass
+        else:
+            sentence = f"{reference!r} is no workspace of your own; write {read.reference}."
+    return NotFound(sentence, code="no_such_workspace", details={"reference": reference})
 
 
 def written_references(session: Session, *, actor: Actor, ids: Sequence[int], now: datetime) -> list[str]:

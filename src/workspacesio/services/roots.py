@@ -148,6 +148,8 @@ def change_root(
     if root_type is not None:
         if root_type.is_managed != RootType(root.type).is_managed:
             raise Conflict("A managed root can't become unmanaged, nor the reverse.", code="root_type")
+        if root_type.is_public and not RootType(root.type).is_public:
+            _require_no_others_workspaces(session, actor, root)
         details["type"] = {"from": root.type, "to": root_type.value}
         root.type = root_type.value
     if create is not None:
@@ -167,6 +169,16 @@ def change_root(
     session.flush()
     record(session, actor=actor, verb="root.change", target=name, now=now, details=details)
     return view_root(session, root)
+
+
+def _require_no_others_workspaces(session: Session, actor: Actor, root: Root) -> None:
+    """A manager sees no contents, and so can't open other people's workspaces to everybody."""
+    others = select(Workspace.id).where(Workspace.root_id == root.id, Workspace.owner_id != actor.user_id)
+    if session.scalar(others.limit(1)) is not None:
+        raise Conflict(
+            "The root holds other people's workspaces, which all would then read; make a public root for them.",
+            code="root_not_empty",
+        )
 
 
 def remove_root(session: Session, *, actor: Actor, name: str, now: datetime) -> None:

@@ -93,7 +93,7 @@ def share_folder(
     if expires_at is not None and expires_at <= now:
         raise Invalid("The share would have expired already; give a later time.", code="invalid_expiry")
     _check_recipient(actor, workspace, named)
-    existing = _share_of(session, workspace_id, folder, named)
+    existing = _share_of(session, workspace_id, folder, named, now)
     if existing is not None:
         _require_may_change(session, actor, workspace, existing)
         target = _without(session, target, existing)
@@ -127,7 +127,7 @@ def revoke_share(
         session, actor=actor, workspace_id=workspace_id, action=Action.SEE_WORKSPACE, now=now, path=folder
     )
     named = find_subject(session, subject)
-    share = _share_of(session, workspace_id, folder, named)
+    share = _share_of(session, workspace_id, folder, named, now)
     if share is None or not _sees(session, actor, target, share, now):
         raise NotFound("There is no such share; `wio shares` lists them.", code="no_such_share")
     leaving = share.user_id == actor.user_id and not actor.caller.narrowing.read_only
@@ -148,7 +148,8 @@ def list_shares(session: Session, *, actor: Actor, workspace_id: int, now: datet
     workspace, target = find_workspace(
         session, actor=actor, workspace_id=workspace_id, action=Action.SEE_WORKSPACE, now=now
     )
-    query = select(Share).where(Share.workspace_id == workspace.id, _seen_shares(actor, target, now))
+    lasting = or_(Share.expires_at.is_(None), Share.expires_at > now)
+    query = select(Share).where(Share.workspace_id == workspace.id, lasting, _seen_shares(actor, target, now))
     rows = session.scalars(query.order_by(Share.folder, Share.id)).all()
     return [_view(session, share) for share in rows]
 
@@ -219,9 +220,15 @@ def _weaken_what_rests_on(session: Session, share: Share) -> None:
                 one.expires_at = share.expires_at
 
 
-def _share_of(session: Session, workspace_id: int, folder: str, subject: Subject) -> Share | None:
+def _share_of(session: Session, workspace_id: int, folder: str, subject: Subject, now: datetime) -> Share | None:
+    """The share with this subject. One that has expired gives nothing to anybody, and goes."""
     query = select(Share).where(Share.workspace_id == workspace_id, Share.folder == folder, subject.rows())
-    return session.scalar(query)
+    share = session.scalar(query)
+    if share is not None and share.expires_at is not None and share.expires_at <= now:
+        session.delete(share)
+        session.flush()
+        return None
+    return share
 
 
 def _new_share(workspace_id: int, folder: str, subject: Subject, now: datetime) -> Share:

@@ -9,6 +9,7 @@ import hashlib
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import ip_address, ip_network
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -29,28 +30,32 @@ class Attempt:
     ids: tuple[int, ...]
 
 
-def begin_attempt(session: Session, *, account: str, address: str, now: datetime) -> Attempt:
-    """Count an attempt, or raise TooManyAttempts with the time to wait. In a write transaction: one at a time."""
-    limits = (
-        (_subject("both", account, address), PER_ACCOUNT_AND_ADDRESS),
-        (_subject("account", account), PER_ACCOUNT),
-        (_subject("address", address), PER_ADDRESS),
-    )
-    for subject, limit in limits:
-        session.execute(
-            delete(SignInAttempt).where(SignInAttempt.subject == subject, SignInAttempt.at <= now - WINDOW)
-        )
+def check_attempt(session: Session, *, account: str, address: str, now: datetime) -> None:
+    """Raise TooManyAttempts, with the time to wait, where no further attempt is allowed.
+
+    Asked in a reading transaction first, so that a flood of attempts doesn't hold up those who write.
+    """
+    for subject, limit in _limits(account, address):
         # The attempt that has to leave the window before another is allowed.
         oldest = session.scalar(
             select(SignInAttempt.at)
-            .where(SignInAttempt.subject == subject)
+            .where(SignInAttempt.subject == subject, SignInAttempt.at > now - WINDOW)
             .order_by(SignInAttempt.at.desc())
             .offset(limit - 1)
             .limit(1)
         )
         if oldest is not None:
             raise _too_many(oldest + WINDOW - now)
-    rows = [SignInAttempt(subject=subject, at=now) for subject, _ in limits]
+
+
+def begin_attempt(session: Session, *, account: str, address: str, now: datetime) -> Attempt:
+    """Count an attempt, or raise TooManyAttempts. In a write transaction: one at a time, none uncounted."""
+    check_attempt(session, account=account, address=address, now=now)
+    subjects = [subject for subject, _ in _limits(account, address)]
+    session.execute(
+        delete(SignInAttempt).where(SignInAttempt.subject.in_(subjects), SignInAttempt.at <= now - WINDOW)
+    )
+    rows = [SignInAttempt(subject=subject, at=now) for subject in subjects]
     session.add_all(rows)
     session.flush()
     return Attempt(tuple(row.id for row in rows))
@@ -59,6 +64,28 @@ def begin_attempt(session: Session, *, account: str, address: str, now: datetime
 def forgive_attempt(session: Session, attempt: Attempt) -> None:
     """The password was right: this attempt counts no more. Earlier failures do."""
     session.execute(delete(SignInAttempt).where(SignInAttempt.id.in_(attempt.ids)))
+
+
+def _limits(account: str, address: str) -> tuple[tuple[bytes, int], ...]:
+    network = _network_of(address)
+    return (
+        (_subject("both", account, network), PER_ACCOUNT_AND_ADDRESS),
+        (_subject("account", account), PER_ACCOUNT),
+        (_subject("address", network), PER_ADDRESS),
+    )
+
+
+def _network_of(address: str) -> str:
+    """Whoever has one address of IPv6 has all 2^64 of its network: they count as one."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    if found.version == 4:
+        return address
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ip_network((int(found) >> 64 << 64, 64)))
 
 
 def _subject(*parts: str) -> bytes:

@@ -105,8 +105,10 @@ def enable_user(session: Session, *, actor: Actor, username: str, now: datetime)
 def set_administrator(
     session: Session, *, actor: Actor, username: str, administrator: bool, now: datetime
 ) -> User:
-    """Make or unmake an administrator; the last enabled one stays."""
+    """Make or unmake an administrator; the last enabled one stays. An API key makes none that would outlive it."""
     user = find_user(session, actor=actor, username=username, now=now)
+    if administrator:
+        require_session(actor)
     if user.administrator != administrator:
         if not administrator:
             _require_another_administrator(session, user)
@@ -117,8 +119,12 @@ def set_administrator(
 
 
 def begin_password_reset(session: Session, *, actor: Actor, username: str, now: datetime) -> OneTime:
-    """A token with which the user sets a new password; until then the old one goes on."""
+    """A token with which the user sets a new password; until then the old one goes on.
+
+    For who signed in: with it an API key would make itself a session.
+    """
     user = find_user(session, actor=actor, username=username, now=now)
+    require_session(actor)
     token, expires_at = make_one_time_token(
         session, purpose=Purpose.RESET, user_id=user.id, made_by=actor.user_id, now=now
     )

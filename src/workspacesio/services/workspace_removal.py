@@ -6,7 +6,9 @@ others from making anything over the prefix, and survives a crash; the objects a
 by whoever took the request and else by the worker.
 """
 
+import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,12 +17,15 @@ from sqlalchemy.orm import Session
 
 from workspacesio.database.sessions import Database
 from workspacesio.database.tables import AuditRecord, Node, User, Workspace, WorkspaceRemoval
-from workspacesio.domain.errors import Conflict
+from workspacesio.domain.errors import Conflict, WorkspacesIOError
 from workspacesio.domain.vocabulary import Action
+from workspacesio.nodes.driver import NodeDriver
 from workspacesio.services.actors import Actor
 from workspacesio.services.audit import record
 from workspacesio.services.authorization import find_workspace
-from workspacesio.services.storage import Deleted, Storage
+from workspacesio.services.storage import Deleted, Storage, Wait
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +106,33 @@ def continue_removal(
 
 
 def pending_removals(session: Session) -> list[tuple[int, int]]:
-    """(removal id, node id) of everything that is still to be deleted, for the worker."""
+    """(removal id, node id) of everything that is still to be deleted."""
     rows = session.execute(select(WorkspaceRemoval.id, WorkspaceRemoval.node_id).order_by(WorkspaceRemoval.id))
     return [(removal_id, node_id) for removal_id, node_id in rows]
+
+
+def continue_removals(
+    database: Database,
+    drivers: Callable[[int], NodeDriver],
+    wait: Wait,
+    *,
+    seconds: float,
+    clock: Callable[[], datetime],
+) -> int:
+    """What the worker does, in a thread: go on with each removal for a while. Returns how many are left."""
+    with database.read() as session:
+        pending = pending_removals(session)
+    left = 0
+    for removal_id, node_id in pending:
+        try:
+            storage = Storage(drivers(node_id), wait)
+            deleted = continue_removal(database, storage, removal_id=removal_id, seconds=seconds, now=clock())
+        except WorkspacesIOError as error:
+            logger.warning("objects of a deleted workspace are still there: %s", error)
+            left += 1
+        else:
+            left += not deleted.finished
+    return left
 
 
 def _remember(session: Session, workspace: Workspace, actor: Actor, now: datetime) -> int:

@@ -177,7 +177,12 @@ def release_workspace(session: Session, *, actor: Actor, workspace_id: int, now:
         raise Conflict(
             "Only a workspace that was imported can be released; this one can be deleted.", code="not_imported"
         )
-    details = {"bucket": workspace.bucket, "prefix": workspace.prefix, "shares": len(target.shares)}
+    details = {
+        "from": workspace.owner_id,
+        "bucket": workspace.bucket,
+        "prefix": workspace.prefix,
+        "shares": len(target.shares),
+    }
     record(
         session,
         actor=actor,

@@ -4,9 +4,9 @@ import argparse
 import sys
 from datetime import UTC, datetime
 
-from workspacesio.cli.server.state import prepare_state
+from workspacesio.cli.server.state import database_file, prepare_state
 from workspacesio.database.migrate import migrate
-from workspacesio.domain.errors import WorkspacesIOError
+from workspacesio.domain.errors import NotFound, WorkspacesIOError
 from workspacesio.services.one_time_tokens import ensure_setup_token
 from workspacesio.settings import read_settings
 
@@ -14,7 +14,12 @@ from workspacesio.settings import read_settings
 def setup_token(_arguments: argparse.Namespace) -> int:
     """Print the command that makes the first administrator; an earlier token is void from then on."""
     try:
-        state = prepare_state(read_settings())
+        settings = read_settings()
+        if settings.database_url is None and not database_file(settings.state_dir).exists():
+            raise NotFound(
+                f"There is no service in the state folder {settings.state_dir}; name its own with --state-dir."
+            )
+        state = prepare_state(settings)
         database = state.open_database()
         migrate(state.database_url)
         with database.write() as session:

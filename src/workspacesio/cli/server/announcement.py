@@ -4,6 +4,8 @@ import os
 import shutil
 import socket
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from workspacesio.cli.server.listening import Listening
@@ -13,32 +15,54 @@ _EVERY_INTERFACE = ("0.0.0.0", "::")  # noqa: S104
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-def announce(listening: Listening, settings: Settings, folder: Path | None, token: str | None) -> None:
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is served, the setup token while there is no administrator, and the roots to import from."""
+
+    folder: Path | None
+    token: str | None = field(repr=False)
+    roots: Sequence[str]
+
+
+def announce(listening: Listening, settings: Settings, prepared: Prepared) -> None:
     """Addresses that other machines can use when it listens on more than loopback, and the next commands."""
     api = settings.public_name or f"{listening.scheme}://{reachable_host(listening.host)}:{listening.port}"
     endpoint = (
         settings.s3_public_name or f"{listening.scheme}://{reachable_host(listening.host)}:{listening.s3_port}"
     )
-    lines = ["", "WorkspacesIO is running." if folder is None else f"WorkspacesIO serves {folder}"]
+    served = "is running." if prepared.folder is None else f"serves {prepared.folder}"
+    lines = ["", f"WorkspacesIO {served}"]
     lines += [f"  API      {api}", f"  S3       {endpoint}", f"  state    {settings.state_dir}", ""]
     wio = command_name()
-    if token is not None:
+    if prepared.token is not None:
         address = "" if api == "http://localhost:8100" else f"WIO_API_URL={api} "
         lines += [
             "Make yourself the administrator, once, in another terminal:",
-            f"  {address}{wio} register YOU@EXAMPLE.ORG YOURNAME --setup-token {token}",
-            "then see what could be shared, and share it:",
-            f"  {wio} root import existing --all --dry-run",
-            f"  {wio} root import existing FOLDER",
-            f"  {wio} share FOLDER COLLEAGUE",
+            f"  {address}{wio} register YOU@EXAMPLE.ORG YOURNAME --setup-token {prepared.token}",
+            *_importing(wio, prepared.roots),
         ]
+    elif listening.host in _LOOPBACK and settings.public_name is None:
+        lines += ["Sign in:", f"  {wio} login {api} EMAIL"]
     else:
-        lines += ["Sign in from any machine that reaches it:", f"  {wio} login {api} EMAIL"]
+        lines += ["Sign in from any machine that reaches it:", f"  wio login {api} EMAIL"]
     if listening.host in _LOOPBACK:
         lines += ["", "Only this machine can reach it; --host 0.0.0.0 lets others in (see docs/deploying.md)."]
     elif not listening.certificate and not (settings.public_name or "").startswith("https://"):
         lines += ["", "Passwords and keys travel unencrypted; use --certificate and --key, or a reverse proxy."]
     print("\n".join(lines), flush=True)
+
+
+def _importing(wio: str, roots: Sequence[str]) -> list[str]:
+    if not roots:
+        return []
+    root = roots[0] if len(roots) == 1 else "ROOT"
+    return [
+        "then see what could be shared, and share it:",
+        *([f"  {wio} root ls"] if len(roots) > 1 else []),
+        f"  {wio} root import {root} --all --dry-run",
+        f"  {wio} root import {root} FOLDER",
+        f"  {wio} share FOLDER COLLEAGUE",
+    ]
 
 
 def reachable_host(host: str) -> str:

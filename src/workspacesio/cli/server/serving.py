@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from workspacesio.cli.server.announcement import announce
+from workspacesio.cli.server.announcement import Prepared, announce
 from workspacesio.cli.server.listening import Listening, read_listening
 from workspacesio.cli.server.readiness import wait_until_ready
 from workspacesio.cli.server.roles import ROLES, run_role
@@ -16,7 +16,8 @@ from workspacesio.cli.server.state import ServerState, hold_state_folder, prepar
 from workspacesio.cli.server.supervisor import Supervisor
 from workspacesio.database.migrate import migrate
 from workspacesio.domain.errors import Invalid, WorkspacesIOError
-from workspacesio.services.first_start import make_local_node
+from workspacesio.services.first_start import make_local_node, roots_to_import
+from workspacesio.services.node_folders import check_outside_state
 from workspacesio.services.one_time_tokens import ensure_setup_token
 from workspacesio.settings import read_settings
 
@@ -27,15 +28,17 @@ def serve(arguments: argparse.Namespace) -> int:
     try:
         folder = _served_folder(arguments)
         _tell_environment(arguments, folder)
-        state = prepare_state(read_settings())
+        settings = read_settings()
+        if folder is not None:  # before anything is made in the state folder
+            check_outside_state(str(folder), settings.state_dir)
+        state = prepare_state(settings)
         lock = hold_state_folder(state, alone=arguments.role == "all")
         try:
             listening = read_listening(arguments)
             migrate(state.database_url)
             if arguments.role != "all":
                 return run_role(arguments.role, listening, state)
-            token = _prepare_service(state, arguments, folder)
-            return _supervise(listening, state, folder, token)
+            return _supervise(listening, state, _prepare_service(state, arguments, folder))
         finally:
             os.close(lock)
     except WorkspacesIOError as error:
@@ -64,7 +67,7 @@ def _tell_environment(arguments: argparse.Namespace, folder: Path | None) -> Non
     os.environ["WIO_S3_PORT"] = str(arguments.s3_port)
 
 
-def _prepare_service(state: ServerState, arguments: argparse.Namespace, folder: Path | None) -> str | None:
+def _prepare_service(state: ServerState, arguments: argparse.Namespace, folder: Path | None) -> Prepared:
     """The node on a fresh state, and the setup token while there is no administrator."""
     database = state.open_database()
     now = datetime.now(UTC)
@@ -82,7 +85,7 @@ def _prepare_service(state: ServerState, arguments: argparse.Namespace, folder: 
                     serve_owner_only=arguments.serve_owner_only,
                     now=now,
                 )
-            return ensure_setup_token(session, now=now)
+            return Prepared(folder, ensure_setup_token(session, now=now), roots_to_import(session))
     finally:
         database.dispose()
 
@@ -95,18 +98,13 @@ def _run_part(role: str, listening: Listening, state: ServerState) -> int:
         return 1
 
 
-def _supervise(
-    listening: Listening,
-    state: ServerState,
-    folder: Path | None,
-    token: str | None,
-) -> int:
+def _supervise(listening: Listening, state: ServerState, prepared: Prepared) -> int:
     import workspacesio.cli.server.applications  # noqa: F401 - loaded once, before the parts are forked
 
     supervisor = Supervisor({role: partial(_run_part, role, listening, state) for role in ROLES})
 
     def when_ready() -> None:
         if wait_until_ready(listening, supervisor.alive):
-            announce(listening, state.settings, folder, token)
+            announce(listening, state.settings, prepared)
 
     return supervisor.run(when_ready)

@@ -8,6 +8,7 @@ import fcntl
 import os
 import stat
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from workspacesio.database.sessions import Database, sqlite_url
 from workspacesio.domain.errors import Conflict, Invalid
@@ -27,6 +28,11 @@ class ServerState:
         return Database(self.database_url)
 
 
+def database_file(state_dir: Path) -> Path:
+    """Where the database is, unless WIO_DATABASE_URL says otherwise."""
+    return state_dir / "workspacesio.sqlite3"
+
+
 def prepare_state(settings: Settings) -> ServerState:
     """Make the state folder if it is missing; raises Invalid when it can't be used."""
     folder = settings.state_dir
@@ -41,7 +47,7 @@ def prepare_state(settings: Settings) -> ServerState:
             f"The state folder {folder} can't be used ({error.strerror}); name another with WIO_STATE_DIR.",
             code="state_folder",
         ) from error
-    url = settings.database_url or sqlite_url(folder / "workspacesio.sqlite3")
+    url = settings.database_url or sqlite_url(database_file(folder))
     return ServerState(replace(settings, state_dir=folder.resolve()), Keyring(secret), url)
 
 

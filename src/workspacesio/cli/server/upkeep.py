@@ -10,11 +10,14 @@ from sqlalchemy import delete, select
 from workspacesio.database.sessions import Database
 from workspacesio.database.tables import Credential, Node, ObjectEvent, OneTimeToken, SignIn, SignInAttempt
 from workspacesio.domain.errors import WorkspacesIOError
-from workspacesio.nodes.driver import NodeError
+from workspacesio.nodes.driver import NodeError, NodeReadOnly
 from workspacesio.services.drivers import Drivers
+from workspacesio.services.storage import wait_on
+from workspacesio.services.workspace_removal import continue_removals
 from workspacesio.settings import Settings
 
 PAUSE_SECONDS = 60.0
+REMOVAL_SECONDS = 5.0
 EVENTS_KEPT = timedelta(days=7)
 EXPIRED_KEPT = timedelta(days=30)
 ATTEMPTS_KEPT = timedelta(days=1)
@@ -42,9 +45,20 @@ class Upkeep:
 
     async def once(self) -> None:
         await asyncio.to_thread(self._forget_old_rows, datetime.now(UTC))
+        wait = wait_on(asyncio.get_running_loop())
+        await asyncio.to_thread(
+            continue_removals,
+            self._database,
+            self._drivers,
+            wait,
+            seconds=REMOVAL_SECONDS,
+            clock=lambda: datetime.now(UTC),
+        )
         for node_id in await asyncio.to_thread(self._node_ids):
             try:
                 cleared = await self._drivers(node_id).clear_abandoned(self._settings.upload_max_age_seconds)
+            except NodeReadOnly:
+                continue
             except NodeError as error:
                 logger.warning("node %s: %s", node_id, error)
                 continue
