@@ -1,4 +1,4 @@
-"""SIGKILL at any moment of any write: what was acknowledged is whole, what was not is old or new, nothing stays."""
+"""SIGKILL at any moment of any write: the acknowledged is whole, the rest old or new, and nothing is left over."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from journeys.places import Place, own_workspace
 from journeys.processes import endpoint_workers, lives, wait_until
 from servers.service import Service
 
-KILLS_OF_ALL = 9
+KILLS_OF_ALL = 8
 SECONDS_OF_KILLING_WORKERS = 20.0
 
 
@@ -89,7 +89,7 @@ def check_nothing_staged(service: Service) -> None:
     wait_until(lambda: not staged(service, "new") + staged(service, "uploads"), "abandoned uploads are cleared")
 
 
-def at_work(clients: list[Client], *, settle: bool) -> tuple[ThreadPoolExecutor, Callable[[], None]]:
+def at_work(clients: list[Client], *, settle: bool) -> Callable[[], None]:
     """All clients write, each in a thread. Returns a function that stops them and raises what one of them met."""
     stopped = threading.Event()
     pool = ThreadPoolExecutor(len(clients))
@@ -102,14 +102,14 @@ def at_work(clients: list[Client], *, settle: bool) -> tuple[ThreadPoolExecutor,
         for one in working:
             one.result()
 
-    return pool, stop
+    return stop
 
 
 def test_everything_killed_at_any_moment(running: Service, place: Place) -> None:
     chance = random.Random(20261122)
     clients = clients_of(place, 1)
     for _ in range(KILLS_OF_ALL):
-        _, stop = at_work(clients, settle=False)
+        stop = at_work(clients, settle=False)
         time.sleep(chance.uniform(0.1, 1.5))
         running.kill()
         stop()
@@ -117,7 +117,6 @@ def test_everything_killed_at_any_moment(running: Service, place: Place) -> None
         check_everything(clients, place, running)
         check_uploads(place, running)
     assert sum(client.interrupted for client in clients) > KILLS_OF_ALL
-    print([client.acknowledged for client in clients])
     check_nothing_staged(running)
     check_everything(clients, place, running)
 
@@ -125,7 +124,7 @@ def test_everything_killed_at_any_moment(running: Service, place: Place) -> None
 def test_endpoint_workers_killed_at_any_moment(running: Service, place: Place) -> None:
     chance = random.Random(20261123)
     clients = clients_of(place, 2)
-    _, stop = at_work(clients, settle=True)
+    stop = at_work(clients, settle=True)
     until = time.monotonic() + SECONDS_OF_KILLING_WORKERS
     turns = alternately(running)
     kills = 0
@@ -136,7 +135,7 @@ def test_endpoint_workers_killed_at_any_moment(running: Service, place: Place) -
             kills += 1
     finally:
         stop()
-    print(kills, [client.acknowledged for client in clients])
+    assert kills >= 5
     assert sum(client.interrupted for client in clients) >= kills / 2
     check_everything(clients, place, running)
     running.restart()

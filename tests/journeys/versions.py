@@ -63,3 +63,19 @@ def whole(data: bytes) -> tuple[str, int]:
 
 def _names(data: bytes) -> list[str]:
     return sorted({found[1].decode() for found in _BLOCK.finditer(data)})
+
+
+def echo(name: str) -> str:
+    """A line that is a block by itself, for `echo` to append to a version."""
+    return part(name, 0, 0, 1).decode().rstrip("\n")
+
+
+def with_echoes(data: bytes) -> None:
+    """Raises Torn unless `data` is one whole version with whole lines of `echo` after it."""
+    found = _BLOCK.match(data)
+    end = int(found[3]) * BLOCK if found else 0
+    whole(data[:end])
+    for start in range(end, len(data), BLOCK):
+        name_of(data[start : start + BLOCK])
+        if len(data) - start < BLOCK:
+            raise Torn(f"{len(data) - start} bytes of an appended line")

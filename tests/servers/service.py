@@ -102,6 +102,8 @@ class Service:
         self.state_dir = os.path.join(base, "state")
         self.log_path = os.path.join(base, "serve.log")
         self.environment: dict[str, str] = {}
+        self.before_command: list[str] = []
+        """A command that starts the command behind it, with fewer rights for example."""
         self.process: Process | None = None
         self.path = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)])
         self._people: dict[str, Person] = {}
@@ -120,7 +122,7 @@ class Service:
             environment["WIO_DATABASE_URL"] = self.database_url
         command = [os.path.join(os.path.dirname(sys.executable), "wio"), "serve", self.folder]
         command += ["--port", str(self.port), "--s3-port", str(self.s3_port), *self.options]
-        self.process = Process(command, log_path=self.log_path, env=environment)
+        self.process = Process([*self.before_command, *command], log_path=self.log_path, env=environment)
         try:
             self.process.wait_until(lambda: self.api_url in self.log() or self._announced(), timeout=60)
         except ServerFailed:
