@@ -46,6 +46,29 @@ class Lab:
         assert answer.status == 200, answer
         return Api("127.0.0.1", self.service.port, answer.json["token"])
 
+    def routes(self) -> list[tuple[str, str]]:
+        """Method and path of every route of the API, with 1 for whatever a path names."""
+        described = self.nobody.done("GET", "/openapi.json")["paths"]
+        return [
+            (method.upper(), re.sub(r"\{[^}]*\}", "1", path.removeprefix("/api/v1")))
+            for path, methods in described.items()
+            for method in methods
+        ]
+
+    def processes(self) -> dict[int, int]:
+        """The service's processes by their id, with their resident memory in KiB."""
+        assert self.service.process is not None
+        found = {}
+        for entry in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                if os.getpgid(int(entry)) == self.service.process.pid:
+                    with open(f"/proc/{entry}/status", encoding="utf-8") as status:
+                        memory = re.search(r"VmRSS:\s+(\d+)", status.read())
+                    found[int(entry)] = int(memory[1]) if memory else 0
+            except (ProcessLookupError, FileNotFoundError):
+                continue
+        return found
+
     def path(self, *parts: str) -> str:
         return os.path.join(self.folder, *parts)
 

@@ -4,7 +4,6 @@ trace of what is inside, no process that ends, and no memory that grows without 
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 import time
@@ -17,7 +16,6 @@ import pytest
 from accidents.api import Api
 from accidents.lab import BUCKET, Lab
 from accidents.wire import Answer, Keys, encoded, exchange, send
-from servers.service import Service
 from workspacesio.s3.operations import SUBRESOURCES
 
 SECONDS = 15.0
@@ -86,27 +84,12 @@ def scene(lab: Lab) -> Lab:
     return lab
 
 
-def processes(running: Service) -> dict[int, int]:
-    """The service's processes by their id, with their resident memory in KiB."""
-    assert running.process is not None
-    found = {}
-    for entry in os.listdir("/proc"):
-        try:
-            if entry.isdigit() and os.getpgid(int(entry)) == running.process.pid:
-                with open(f"/proc/{entry}/status", encoding="utf-8") as status:
-                    memory = re.search(r"VmRSS:\s+(\d+)", status.read())
-                found[int(entry)] = int(memory[1]) if memory else 0
-        except (ProcessLookupError, FileNotFoundError):
-            continue
-    return found
-
-
 @pytest.fixture
 def unharmed(scene: Lab) -> Iterator[None]:
-    before = processes(scene.service)
+    before = scene.processes()
     log = len(scene.service.log())
     yield
-    after = processes(scene.service)
+    after = scene.processes()
     assert after.keys() == before.keys(), "a process ended"
     assert sum(after.values()) - sum(before.values()) < MAX_GROWTH
     said = scene.service.log()[log:]
@@ -265,6 +248,14 @@ NAMES = ["", "ws", "ada/ws", "ada/ws/file", "bob", "ada", "carol", "everyone", "
          "'; DROP TABLE users --", "\u202e", "open", "-1", "1", "wios_x", "name/../x", "e\u0301"]  # fmt: skip
 
 
+QUERY = [*FIELDS, "scope", "limit", "purpose", "force", "delete_objects", "workspace"]
+
+
+def odd_part(chance: random.Random) -> str:
+    """An odd text, encoded as part of an address."""
+    return encoded(odd_text(chance, NAMES).encode(errors="replace"))
+
+
 def test_the_api_under_requests_of_any_kind(scene: Lab, unharmed: None) -> None:
     described = scene.nobody.done("GET", "/openapi.json")["paths"]
     routes = [(method.upper(), path) for path, methods in described.items() for method in methods]
@@ -288,16 +279,11 @@ def test_the_api_under_requests_of_any_kind(scene: Lab, unharmed: None) -> None:
             lambda found: (
                 chance.choice(["1", "2", "0", "-1", "x", str(2**64)])
                 if found[1].endswith("id")
-                else encoded(odd_text(chance, NAMES).encode(errors="replace"))
+                else odd_part(chance)
             ),
             path,
         )
-        query = "&".join(
-            f"{chance.choice([*FIELDS, 'scope', 'limit', 'purpose', 'force', 'delete_objects', 'workspace'])}={
-                encoded(odd_text(chance, NAMES).encode(errors='replace'))
-            }"
-            for _ in range(chance.randrange(3))
-        )
+        query = "&".join(f"{name}={odd_part(chance)}" for name in chance.sample(QUERY, chance.randrange(3)))
         raw = None
         if method in ("POST", "PATCH"):
             text = json.dumps(

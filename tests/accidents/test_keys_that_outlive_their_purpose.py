@@ -493,7 +493,7 @@ def test_an_event_stream_ends_with_its_credential(lab: Lab) -> None:
 def heard(
     connection: socket.socket, enough: Callable[[bytes], bool], *, seconds: float = 5, end: bool = False
 ) -> bytes:
-    """What arrives until it is enough, or `seconds` have passed. With `end` it must be enough, or the end, by then."""
+    """What arrives until it is enough, or for `seconds`. With `end` it must be enough, or the end, by then."""
     data = b""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and not enough(data):

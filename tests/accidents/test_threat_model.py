@@ -73,8 +73,13 @@ def test_an_administrator_reads_nothing_that_was_not_given(scene: Lab) -> None:
     path = f"/{BUCKET}/{made['prefix']}file"
     assert scene.bob.keys().put(path, b"content").status == 200
     administrator = scene.ada.keys()
-    for answer in (administrator.get(path), administrator.list(BUCKET, made["prefix"]), administrator.list(BUCKET, "private/"),
-                   administrator.put(path, b"no"), administrator.request("DELETE", path)):  # fmt: skip
+    for answer in (
+        administrator.get(path),
+        administrator.list(BUCKET, made["prefix"]),
+        administrator.list(BUCKET, "private/"),
+        administrator.put(path, b"no"),
+        administrator.request("DELETE", path),
+    ):
         assert (answer.status, answer.code) == (403, "AccessDenied")
     assert scene.ada.call("POST", "/credentials", {"workspaces": ["bob/private-of-bob"]}).status in (403, 404)
     assert scene.ada.call("POST", "/presign", {"reference": "bob/private-of-bob/file"}).status == 403

@@ -109,10 +109,12 @@ def test_a_dropped_part_and_a_dropped_copy_of_one_leave_no_part(scene: Scene) ->
         time.sleep(0.1)
     time.sleep(0.2)
     assert scene.keys.get(f"{scene.target}2?uploadId={upload}").texts("PartNumber") == []
-    completion = b"<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>%b</ETag></Part></CompleteMultipartUpload>"
-    answer = scene.keys.request(
-        "POST", f"{scene.target}2?uploadId={upload}", completion % hashlib.md5(b"n" * 600_000).hexdigest().encode()
+    part = (
+        b"<Part><PartNumber>1</PartNumber><ETag>%b</ETag></Part>"
+        % hashlib.md5(b"n" * 600_000).hexdigest().encode()
     )
+    completion = b"<CompleteMultipartUpload>%b</CompleteMultipartUpload>" % part
+    answer = scene.keys.request("POST", f"{scene.target}2?uploadId={upload}", completion)
     assert (answer.status, answer.code) == (400, "InvalidPart")
     assert scene.keys.request("DELETE", f"{scene.target}2?uploadId={upload}").status == 204
     scene.untouched()

@@ -18,7 +18,8 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 def whole_seconds(moment: float) -> int:
     """POSIX seconds, rounded down and held to the years that dates of four digits can say."""
-    return min(max(int(moment // 1), 0), _LATEST)
+    seconds = int(moment // 1)
+    return seconds if 0 <= seconds <= _LATEST else min(max(seconds, 0), _LATEST)
 
 
 def xml_date(moment: float) -> str:

@@ -6,6 +6,7 @@ constant of this module goes through `escaped` or `Encoding`.
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from urllib.parse import quote
 
 from workspacesio.nodes.driver import BucketInfo, ObjectInfo, ObjectSummary, PartInfo
@@ -95,22 +96,30 @@ def buckets_document(
 # --- listings ----------------------------------------------------------------------------------------------
 
 
-def entries(objects: Iterable[ObjectSummary], encode: Encoding, *, owner: bool) -> str:
+def entries(objects: Sequence[ObjectSummary], encode: Encoding, *, owner: bool) -> str:
     """`Contents` of ListObjects and ListObjectsV2."""
     tail = f"<StorageClass>STANDARD</StorageClass>{OWNER if owner else ''}</Contents>"
+    keys = _encoded([found.key for found in objects], encode)
+    etags = _encoded([found.etag for found in objects], escaped)
     return "".join(
         [
-            f"<Contents><Key>{encode(found.key)}</Key><LastModified>{xml_date(found.modified)}</LastModified>"
-            f"<ETag>&quot;{escaped(found.etag)}&quot;</ETag>"
-            + (
-                f"<ChecksumAlgorithm>{escaped(found.checksum_algorithm)}</ChecksumAlgorithm>"
-                if found.checksum_algorithm
-                else ""
-            )
-            + f"<Size>{found.size}</Size>{tail}"
-            for found in objects
+            f"<Contents><Key>{key}</Key><LastModified>{xml_date(found.modified)}</LastModified>"
+            f"<ETag>&quot;{etag}&quot;</ETag>{_algorithm(found.checksum_algorithm)}"
+            f"<Size>{found.size}</Size>{tail}"
+            for key, etag, found in zip(keys, etags, objects, strict=True)
         ]
     )
+
+
+def _encoded(texts: list[str], encode: Encoding) -> list[str]:
+    """Each text encoded. Encodings go by characters, so where that changes nothing in all, it does in none."""
+    joined = "".join(texts)
+    return texts if encode(joined) == joined else [encode(text) for text in texts]
+
+
+@lru_cache(maxsize=64)
+def _algorithm(name: str | None) -> str:
+    return element("ChecksumAlgorithm", name)
 
 
 def versions(objects: Iterable[ObjectSummary], encode: Encoding) -> str:
