@@ -8,6 +8,7 @@ import random
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,8 +53,11 @@ def warm_up(number: int) -> int:
     return number
 
 
-def any_key(chance: random.Random) -> str:
-    return chance.choices(KEYS, _WEIGHTS)[0]
+def keys_at_random(race: Race, chance: random.Random) -> Iterator[str]:
+    """Each key once, then as the weights have it, while the race goes on."""
+    yield from KEYS
+    while race.goes_on():
+        yield chance.choices(KEYS, _WEIGHTS)[0]
 
 
 def new_content(maker: str, key: str, chance: random.Random) -> bytes:
@@ -67,8 +71,7 @@ def new_content(maker: str, key: str, chance: random.Random) -> bytes:
 def write(race: Race, seed: int) -> Counter[str]:
     """Overwrites, without conditions or on condition of what was there before. Returns what came of it."""
     chance, s3, counts = random.Random(seed), race.place.client(), Counter[str]()
-    while race.goes_on():
-        key = any_key(chance)
+    for key in keys_at_random(race, chance):
         body = new_content("put", key, chance)
         try:
             if chance.random() < 0.5:
@@ -86,8 +89,7 @@ def write(race: Race, seed: int) -> Counter[str]:
 def read(race: Race, seed: int) -> Counter[str]:
     """Reads the whole, ranges, and on conditions. Raises Torn for a GET that ended and isn't of one version."""
     chance, s3, counts = random.Random(seed), race.place.client(), Counter[str]()
-    while race.goes_on():
-        key = any_key(chance)
+    for key in keys_at_random(race, chance):
         kind = chance.choice((_read_whole, _read_range, _read_if_match))
         try:
             kind(race, s3, key, chance)
@@ -161,14 +163,55 @@ def check(key: str, data: bytes, etag: str) -> None:
 def edit(race: Race, seed: int) -> Counter[str]:
     """What people do to files on a share while others use S3."""
     chance, counts = random.Random(seed), Counter[str]()
-    while race.goes_on():
-        key = any_key(chance)
+    for key in keys_at_random(race, chance):
         target, source = os.path.join(race.folder, key), os.path.join(race.scratch, f"{key}-{seed}")
         command = ["sh", "-c", _command(key, source, chance)]
         subprocess.run(command, env={**os.environ, "T": target}, check=True)
         counts[key] += 1
         time.sleep(chance.uniform(0.02, 0.08))
     return counts
+
+
+def write_in_pieces(race: Race, key: str) -> list[str]:
+    """Writes versions over the file, in two pieces a moment apart, as programs do that know of nobody else.
+
+    Returns the names of those where the moment was so long that a reader could take the half for all there is.
+    """
+    slow = []
+    chance = random.Random(key)
+    while race.goes_on():
+        name, blocks = versions.new_name("slowly"), chance.randint(2, 100)
+        data = versions.content(name, blocks)
+        half = blocks // 2 * BLOCK
+        begun = time.monotonic()
+        with open(os.path.join(race.folder, key), "wb", buffering=0) as file:
+            file.write(data[:half])
+            time.sleep(0.003)
+            file.write(data[half:])
+        if time.monotonic() - begun > 0.015:
+            slow.append(name)
+        time.sleep(chance.uniform(0.02, 0.06))
+    return slow
+
+
+def read_halves(race: Race, key: str) -> tuple[int, list[str]]:
+    """Reads it all the time. Returns how often it was whole, and the names of what was not."""
+    s3, whole, halves = race.place.client(), 0, []
+    while race.goes_on():
+        try:
+            data = s3.get_object(**race.named(key))["Body"].read()
+        except botocore.exceptions.ClientError as error:
+            _refusal(error)
+            continue
+        if not data:
+            halves.append("")
+            continue
+        name, blocks = versions.name_of(data)
+        if len(data) == blocks * BLOCK:
+            whole += 1
+        else:
+            halves.append(name)
+    return whole, halves
 
 
 def _command(key: str, source: str, chance: random.Random) -> str:
@@ -251,10 +294,9 @@ def see_own_writes(place: Place, key: str, rounds: int) -> int:
         body = versions.content(versions.new_name("put"), 1)
         s3.put_object(**named, Body=body)
         for _ in range(3):
-            reader = place.client()
-            right += reader.get_object(**named)["Body"].read() == body
-            right += reader.head_object(**named)["ETag"].strip('"') == hashlib.md5(body).hexdigest()
-            reader.close()
+            s3.close()  # only its connections
+            right += s3.get_object(**named)["Body"].read() == body
+            right += s3.head_object(**named)["ETag"].strip('"') == hashlib.md5(body).hexdigest()
         s3.delete_object(**named)
         listed = s3.list_objects_v2(Bucket=place.bucket, Prefix=named["Key"])
         right += listed["KeyCount"] == 0

@@ -5,12 +5,15 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import pytest
+from botocore.exceptions import IncompleteReadError, ResponseStreamingError
 
 from journeys import racers, versions
 from journeys.places import Place, own_workspace
@@ -68,6 +71,64 @@ def test_every_get_is_one_version_while_a_shell_edits(served: Service, pool: Pro
     assert all(edited[key] and seen[key] for key in racers.KEYS)
     assert written["put"] > 50
     assert sum(seen[key] for key in racers.KEYS) > 100
+
+
+def test_a_file_that_is_being_written_is_waited_for(served: Service, pool: ProcessPoolExecutor) -> None:
+    place = own_workspace(served.person("ada"), "written-slowly")
+    folder = folder_of(place, served)
+    os.makedirs(folder)
+    keys = ["one", "two"]
+    for key in keys:
+        Path(folder, key).write_bytes(versions.content(versions.new_name("slowly"), 2))
+    race = Race(place, time.time() + 5, folder, "")
+    writing = [pool.submit(racers.write_in_pieces, race, key) for key in keys]
+    reading = [pool.submit(racers.read_halves, race, key) for key in keys * 2]
+    slow = {name for one in writing for name in one.result()}
+    for one in reading:
+        whole, halves = one.result()
+        assert whole > 5
+        assert {name for name in halves if name} <= slow
+        assert len(halves) <= 2 * len(slow)
+
+
+EDITS = {
+    "cp": (False, 'cp "$NEW" "$T"'),
+    "dd": (False, 'dd if="$NEW" of="$T" conv=notrunc bs=1M status=none'),
+    "echo >>": (False, 'echo more >> "$T"'),
+    "truncate": (False, 'truncate -s 1M "$T"'),
+    "mv": (True, 'mv "$NEW" "$T"'),
+    "sed -i": (True, "sed -i -E 's/put-[0-9a-f]{12}/sed-000000000000/g' \"$T\""),
+    "rm": (True, 'rm "$T"'),
+}
+"""What a shell does while a body is being sent, and whether what was opened is still there to be sent whole."""
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_a_body_under_way_is_whole_or_broken_off(served: Service, tmp_path: Path, edit: str) -> None:
+    """The client has taken a little when the file is edited, and takes the rest then."""
+    is_whole, command = EDITS[edit]
+    name = f"edited-{list(EDITS).index(edit)}"
+    place = own_workspace(served.person("ada"), name)
+    old = versions.content(versions.new_name("put"), 48 * 1024)
+    named = {"Bucket": place.bucket, "Key": place.key("file")}
+    s3 = place.client(timeout=20)
+    s3.put_object(**named, Body=old)
+    new = tmp_path / "new"
+    new.write_bytes(versions.content(versions.new_name("mv"), 48 * 1024))
+
+    body = s3.get_object(**named)["Body"]
+    received = body.read(1 << 20)
+    target = os.path.join(folder_of(place, served), "file")
+    subprocess.run(["sh", "-c", command], env={**os.environ, "T": target, "NEW": str(new)}, check=True)
+    try:
+        while piece := body.read(1 << 20):
+            received += piece
+    except (ResponseStreamingError, IncompleteReadError):
+        assert not is_whole
+        assert old.startswith(received)
+    else:
+        assert is_whole
+        assert received == old
 
 
 @pytest.mark.parametrize(("blocks", "times", "processes"), [(1, 15, 8), (9_000, 3, 4)], ids=["1 KiB", "9 MiB"])

@@ -162,6 +162,24 @@ def test_a_principal_outlives_neither_its_time_nor_its_revocation(server: Server
     assert asyncio.run(server.authority.decide(holder, Action.READ_DATA, BUCKET)) == Denied("credential_revoked")
 
 
+def test_what_identification_read_serves_the_first_decision_alone(server: Server) -> None:
+    """A request is decided by rights that were read after it came; a later one, or a second look, by newer ones."""
+    issued = issue(server.database, 1)
+    identified = _by(server, issued)
+    assert isinstance(identified, Identified)
+
+    async def decided(rights_seen: int | None) -> bool:
+        verdict = await server.authority.decide(identified.principal, Action.WRITE_DATA, BUCKET, rights_seen)
+        return isinstance(verdict, Permit)
+
+    assert asyncio.run(decided(identified.rights_seen))
+    with server.database.write() as session:
+        session.execute(update(User).where(User.id == 1).values(enabled=False))
+    assert asyncio.run(decided(identified.rights_seen))
+    assert not asyncio.run(decided(None))
+    assert not asyncio.run(decided(identified.rights_seen))
+
+
 def test_where_a_permit_lets_act(server: Server) -> None:
     verdict = asyncio.run(
         server.authority.decide(principal(1), Action.WRITE_DATA, ObjectTarget("alpha", "w/a/../k"))
