@@ -18,7 +18,7 @@ from accidents.lab import BUCKET, Lab
 from accidents.wire import Answer, Keys, encoded, exchange, send
 from workspacesio.s3.operations import SUBRESOURCES
 
-SECONDS = 15.0
+SECONDS = 12.0
 AT_ONCE = 4
 MAX_GROWTH = 250_000
 """KiB that all processes together may grow by."""

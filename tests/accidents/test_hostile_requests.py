@@ -198,6 +198,8 @@ JSON_BODIES: dict[str, bytes] = {
     "deep objects": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
     "deep field": b'{"email":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     "many keys": b"{" + b",".join(b'"k%d":1' % number for number in range(80_000)) + b"}",
+    "many items": b'{"emails": [' + b",".join([b"1"] * 400_000) + b"]}",
+    "many objects": b'{"folders": [' + b",".join([b'{"a":1}'] * 100_000) + b"]}",
     "a long number": b'{"duration_seconds": ' + b"9" * 500_000 + b"}",
     "infinite": b'{"duration_seconds": 1e999}',
     "not a number": b'{"duration_seconds": NaN}',
@@ -237,7 +239,7 @@ def test_no_json_brings_the_api_down_or_gets_in(scene: Lab, name: str) -> None:
         assert answer.status in (400, 401, 403, 404, 413, 415, 422), (path, answer.status, answer.body[:300])
         assert answer.error
         assert len(answer.body) < 20_000, (path, len(answer.body))
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 10
     assert scene.carol.call("GET", "/me").status == 200
 
 

@@ -21,6 +21,8 @@ from servers.postgresql import PostgresqlServer, postgresql
 from servers.process import ServerFailed
 from servers.service import Person, Service, service
 
+pytestmark = pytest.mark.xdist_group("database trouble")
+
 AWAY = "The database can't be used at the moment; try again shortly."
 UNREADABLE = "The database can't be read at the moment; try again shortly."
 REPLACED = "The database file was removed or replaced while the service ran; restart the service."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -9,16 +10,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
 
 import pytest
 
 from journeys.ledger import Client
 from journeys.places import Place, own_workspace
 from journeys.processes import endpoint_workers, lives, wait_until
+from servers.process import ServerFailed
 from servers.service import Service
 
-KILLS_OF_ALL = 8
-SECONDS_OF_KILLING_WORKERS = 20.0
+KILLS_OF_ALL = 7
+SECONDS_OF_KILLING_WORKERS = 15.0
+KILLS_OF_THE_START = 4
 
 
 @pytest.fixture
@@ -119,6 +123,27 @@ def test_everything_killed_at_any_moment(running: Service, place: Place) -> None
     assert sum(client.interrupted for client in clients) > KILLS_OF_ALL
     check_nothing_staged(running)
     check_everything(clients, place, running)
+
+
+def test_the_first_start_killed_at_any_moment(tree: str, tmp_path: Path) -> None:
+    chance = random.Random(20261124)
+    starting = Service(tree, base=str(tmp_path))
+    for _ in range(KILLS_OF_THE_START):
+        killer = threading.Timer(chance.uniform(0.4, 2.5), lambda: starting.process and starting.process.kill())
+        killer.start()
+        with contextlib.suppress(ServerFailed):
+            starting.start()
+        killer.join()
+        if starting.process is not None:
+            starting.kill()
+        assert "Traceback" not in starting.log()
+        os.unlink(starting.log_path)
+    starting.start()
+    try:
+        roots = starting.administrator().json("root", "ls")
+        assert sorted(root["name"] for root in roots) == ["existing", "private", "public"]
+    finally:
+        starting.stop()
 
 
 def test_endpoint_workers_killed_at_any_moment(running: Service, place: Place) -> None:

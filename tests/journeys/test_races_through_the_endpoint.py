@@ -21,6 +21,9 @@ from journeys.processes import connections, endpoint_workers
 from journeys.racers import Race
 from servers.service import Service, service
 
+# One process of the test run makes the service and the racers for all of them.
+pytestmark = pytest.mark.xdist_group("races")
+
 PROCESSES = 9
 SECONDS = 10
 

@@ -163,7 +163,7 @@ def test_a_principal_outlives_neither_its_time_nor_its_revocation(server: Server
 
 
 def test_what_identification_read_serves_the_first_decision_alone(server: Server) -> None:
-    """A request is decided by rights that were read after it came; a later one, or a second look, by newer ones."""
+    """A request is decided by rights that were read after it came; a later one, or a second look, by newer."""
     issued = issue(server.database, 1)
     identified = _by(server, issued)
     assert isinstance(identified, Identified)

@@ -4,6 +4,7 @@ A body is JSON of at most `MAX_BODY_BYTES`, and is there before anything else is
 logged with the request's id and answered in the one shape, without a trace of what happened inside.
 """
 
+import json
 import logging
 import secrets
 
@@ -15,6 +16,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from workspacesio.api.error_responses import error_response
 
 MAX_BODY_BYTES = 1024 * 1024
+
+MAX_FIELDS = 1000
+"""In all objects of a body together. The largest bodies are lists of names; each unknown field costs an error."""
+
+FEW_BYTES = 16 * 1024
+"""So small a body isn't looked at for its number of fields."""
 
 SECURITY_HEADERS = {
     "Cache-Control": "no-store",
@@ -93,6 +100,8 @@ class _Exchange:
                 return 413, "too_large", "The request is too large."
             if not message.get("more_body", False):
                 self._body = b"".join(parts)
+                if size > FEW_BYTES and _number_of_fields(self._body) > MAX_FIELDS:
+                    return 413, "too_large", "The request has too many fields."
                 return None
 
     async def receive(self) -> Message:
@@ -108,3 +117,18 @@ class _Exchange:
             for name, value in SECURITY_HEADERS.items():
                 headers[name] = value
         await self._send(message)
+
+
+def _number_of_fields(body: bytes) -> int:
+    """Of all objects in a JSON document; 0 for what is none, which is answered elsewhere."""
+    counted = 0
+
+    def count(pairs: list[tuple[str, object]]) -> None:
+        nonlocal counted
+        counted += len(pairs)
+
+    try:
+        json.loads(body, object_pairs_hook=count)
+    except (ValueError, RecursionError):
+        return 0
+    return counted

@@ -7,6 +7,7 @@ is written here may be lost with the process, and a crawl repairs it. So a reque
 import asyncio
 import contextlib
 import logging
+import time
 from collections import deque
 
 from sqlalchemy import func, insert, select
@@ -20,6 +21,9 @@ from workspacesio.domain.authority import Event
 from workspacesio.domain.errors import Unavailable
 
 FLUSH_SECONDS = 0.05
+LONGEST_PAUSE_SECONDS = 0.5
+FLUSHING_SHARE = 0.05
+"""Of a process's time, what writing the journal may take while events go on coming: then batches get bigger."""
 RETRY_SECONDS = 1.0
 FLUSH_ROWS = 500
 MAX_READ_ROWS = 1000
@@ -78,8 +82,11 @@ class Journal:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
             self._wake.clear()
-            pause = FLUSH_SECONDS
-            if not await self._flush_or_keep():
+            begun = time.monotonic()
+            written = await self._flush_or_keep()
+            took = time.monotonic() - begun
+            pause = min(max(FLUSH_SECONDS, took / FLUSHING_SHARE), LONGEST_PAUSE_SECONDS)
+            if not written:
                 pause = RETRY_SECONDS
                 self._wake.set()
 
