@@ -130,7 +130,7 @@ def as_user(uid: int, gid: int, work: Callable[[], Any]) -> None:
 
 
 def test_an_owner_that_cannot_be_kept_is_a_refusal(node: FolderNodeUnderTest) -> None:
-    for parent in (node.folder, *node.folder.parents[:3]):
+    for parent in (node.folder, *node.folder.parents[:-2]):
         parent.chmod(0o755)
     node.folder.chmod(0o777)
     node.state.chmod(0o777)
@@ -152,7 +152,7 @@ def test_an_owner_that_cannot_be_kept_is_a_refusal(node: FolderNodeUnderTest) ->
 
 
 def test_a_folder_that_may_not_be_written_is_a_refusal(node: FolderNodeUnderTest) -> None:
-    for parent in (node.folder, *node.folder.parents[:3]):
+    for parent in (node.folder, *node.folder.parents[:-2]):
         parent.chmod(0o755)
     node.state.chmod(0o777)
     (node / "file").write_bytes(b"old")

@@ -7,7 +7,7 @@ from base64 import b64encode
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from workspacesio.nodes.driver import ObjectMetadata, PartInfo
@@ -45,6 +45,7 @@ metadatas = st.builds(
 
 
 @given(metadatas)
+@example(ObjectMetadata(etag="0" * 32, headers={"content-type": "x" * 300}))
 def test_what_is_written_is_read(metadata: ObjectMetadata) -> None:
     record = read_record(written_record(FOUND, metadata), FOUND)
     assert record is not None

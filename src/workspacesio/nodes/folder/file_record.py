@@ -112,10 +112,10 @@ def written_record(found: os.stat_result, metadata: ObjectMetadata) -> bytes:
     if digest:
         flags |= _HAS_DIGEST
         del details["c"], details["k"]
-    content_type = metadata.headers.get("content-type", "").encode()
-    if 0 < len(content_type) < 256:
+    content_type, short = b"", metadata.headers.get("content-type", "").encode()
+    if 0 < len(short) < 256:
         flags |= _HAS_CONTENT_TYPE
-        content_type = bytes((len(content_type),)) + content_type
+        content_type = bytes((len(short),)) + short
         del details["h"]["content-type"]
         if not details["h"]:
             del details["h"]
