@@ -157,6 +157,11 @@ def test_addresses_follow_how_the_caller_reached_the_service(plane: Plane) -> No
     trusted = replace(plane.settings, trusted_proxies=("192.0.2.7",))
     plane.routes.state.context = replace(plane.context, settings=trusted)
     assert addresses(**forwarded) == ("https://nas.example.org", "https://nas.example.org:8101")
+    by_two = {"x-forwarded-proto": "https, http", "x-forwarded-host": "nas.example.org, inner:8100"}
+    assert addresses(**by_two) == ("https://nas.example.org", "https://nas.example.org:8101")
+    api_alone = replace(plane.settings, public_name="https://a.example.org")
+    plane.routes.state.context = replace(plane.context, settings=api_alone)
+    assert addresses(host="127.0.0.1:8100") == ("https://a.example.org", "http://a.example.org:8101")
     named = replace(plane.settings, public_name="https://a.example.org", s3_public_name="https://s3.example.org")
     plane.routes.state.context = replace(plane.context, settings=named)
     assert addresses() == ("https://a.example.org", "https://s3.example.org")

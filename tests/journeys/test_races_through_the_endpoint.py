@@ -72,8 +72,8 @@ def test_every_get_is_one_version_while_a_shell_edits(served: Service, pool: Pro
         seen.update(one.result())
     edited = editing.result()
     assert all(edited[key] and seen[key] for key in racers.KEYS)
-    assert written["put"] > 50
-    assert sum(seen[key] for key in racers.KEYS) > 100
+    assert written["put"] > 20
+    assert sum(seen[key] for key in racers.KEYS) > 30
 
 
 def test_a_file_that_is_being_written_is_waited_for(served: Service, pool: ProcessPoolExecutor) -> None:

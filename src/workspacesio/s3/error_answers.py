@@ -57,7 +57,10 @@ DOMAIN_ANSWERS: dict[type[errors.WorkspacesIOError], ErrorCode] = {
     errors.Unavailable: ErrorCode.ServiceUnavailable,
 }
 
-_SHOWN = (errors.Invalid, errors.Conflict, errors.NotSupported, errors.Unavailable)
+_SHOWN = (errors.Invalid, errors.Conflict, errors.NotSupported)
+
+_UNDECIDED = "Rights can't be checked at the moment; try again shortly."
+"""What is said instead of an authority's own words about what is away."""
 
 
 def s3_error(error: Exception) -> S3Error | None:
@@ -68,8 +71,14 @@ def s3_error(error: Exception) -> S3Error | None:
         if kind in NODE_ANSWERS:
             return _node_answer(error, NODE_ANSWERS[kind])
         if kind in DOMAIN_ANSWERS:
-            return S3Error(DOMAIN_ANSWERS[kind], str(error) if isinstance(error, _SHOWN) else None)
+            return S3Error(DOMAIN_ANSWERS[kind], _sentence(error))
     return None
+
+
+def _sentence(error: Exception) -> str | None:
+    if isinstance(error, errors.Unavailable):
+        return _UNDECIDED
+    return str(error) if isinstance(error, _SHOWN) else None
 
 
 def error_answer(error: Exception, request_id: str) -> S3Error:
