@@ -45,7 +45,7 @@ def test_a_share_is_read_with_every_client_until_it_is_taken_back(each_database:
     ada.wio("unshare", "plates", "bob")
 
     for name, client in clients.items():
-        # Several times, so that each of the two workers is asked.
+        # That each worker refuses is shown in tests/accidents, which makes sure to ask both.
         for _ in range(4):
             with pytest.raises(Refused):
                 client.read(bucket, prefix + "2026-01/plate-1.csv")
