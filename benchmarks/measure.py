@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 
 from benchmarks import dataset, load, peers, subject
@@ -90,16 +90,24 @@ def measure(figures: list[Figure], servers: list[str], rounds: int) -> Table:
             for number in range(rounds):
                 order = [*row][number % len(row) :] + [*row][: number % len(row)]
                 for name in order:
-                    _measure_once(*started[name], loadgen, row[name])
+                    _measure_once(started[name][0], loadgen, row[name], number)
+            for name in row:
+                dataset.remove_written(started[name][1])
             shown = ", ".join(f"{name} {measured.value:,.0f}" for name, measured in row.items())
             print(f"{figure.name}: {shown} {figure.unit}", flush=True)
     return table
 
 
-def _measure_once(endpoint: Endpoint, data_dir: str, loadgen: str, measured: Measured) -> None:
+def _measure_once(endpoint: Endpoint, loadgen: str, measured: Measured, number: int) -> None:
+    """Round `number` of one server.
+
+    What is written goes to a folder of the round's own and is removed after the last: ext4 is slow to give out
+    inodes for minutes after many were freed, which would be measured instead of the server.
+    """
+    wanted = measured.figure.load
+    if wanted.workload == "put":
+        wanted = replace(wanted, keys=wanted.keys.replace(dataset.WRITTEN, f"{dataset.WRITTEN}{number}/"))
     before = endpoint.cpu_seconds()
-    measured.results.append(load.run(loadgen, endpoint, measured.figure.load))
+    measured.results.append(load.run(loadgen, endpoint, wanted))
     measured.cpu_seconds += endpoint.cpu_seconds() - before
     measured.peak_memory = max(measured.peak_memory, endpoint.peak_memory())
-    if measured.figure.load.workload == "put":
-        dataset.remove_written(data_dir)
