@@ -176,6 +176,64 @@ def test_an_object_that_changes_under_its_reader_is_never_mixed(impatient: World
     assert b"NEW?" not in body
 
 
+def test_an_edit_of_what_was_sent_but_not_read_yet_changes_nothing(impatient: World) -> None:
+    """The last megabytes may lie in the kernel's queues for as long as the reader likes."""
+    world = impatient
+    with connected(world) as connection:
+        headers = {**world.signed("GET", TARGET), "Connection": "close"}
+        connection.sendall(head_of(world, "GET", TARGET, headers))
+        received = bytearray()
+        while len(received) < SIZE - 600_000:
+            received += connection.recv(1 << 16)
+        wait_until(lambda: opened(world) == 0, 5)
+        with open(world.path("ada/big"), "r+b") as file:
+            file.write(b"NEW?" * (SIZE // 4))
+        connection.settimeout(5)
+        while piece := connection.recv(1 << 16):
+            received += piece
+    assert bytes(received).partition(b"\r\n\r\n")[2] == b"old!" * (SIZE // 4)
+
+
+def test_an_object_that_is_cut_under_its_reader_ends_early(impatient: World) -> None:
+    world = impatient
+    with connected(world) as connection:
+        connection.sendall(head_of(world, "GET", TARGET, world.signed("GET", TARGET)))
+        received = len(connection.recv(1 << 20))
+        os.truncate(world.path("ada/big"), SIZE // 2)
+        connection.settimeout(5)
+        while piece := connection.recv(1 << 20):
+            received += len(piece)
+    assert received < SIZE
+    assert world.raw("HEAD", TARGET).headers["content-length"] == str(SIZE // 2)
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+@pytest.mark.parametrize(("first", "last"), [(0, SIZE - 1), (12_345, SIZE - 678), (SIZE - (17 << 20), SIZE - 1)])
+def test_every_byte_arrives(impatient: World, first: int, last: int, *, in_memory: bool) -> None:
+    world = impatient
+    content = os.urandom(SIZE)
+    with open(world.path("ada/big"), "wb") as file:
+        file.write(content)
+        os.fsync(file.fileno())
+        if not in_memory:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    answer = world.raw("GET", TARGET, {"Range": f"bytes={first}-{last}"})
+    assert answer.status == 206
+    assert answer.body == content[first : last + 1]
+
+
+def test_a_client_that_sends_its_next_request_ahead_gets_the_whole_answer(impatient: World) -> None:
+    world = impatient
+    head = head_of(world, "GET", TARGET, world.signed("GET", TARGET))
+    with connected(world) as connection:
+        connection.sendall(head + head)
+        received = 0
+        while received < SIZE:
+            piece = connection.recv(1 << 20)
+            assert piece
+            received += len(piece)
+
+
 def test_many_readers_at_once(impatient: World) -> None:
     world = impatient
 

@@ -1,4 +1,4 @@
-"""The Linux calls that Python's `os` doesn't have: openat2(2), renameat2(2), statfs(2), fallocate(2), ioctl(2).
+"""The Linux calls that Python's `os` doesn't have: openat2(2), renameat2(2), statfs(2), cachestat(2) and others.
 
 Each raises OSError as `os` does. Numbers and structures are those of the 64-bit kernel interfaces (man-pages
 section 2, linux/openat2.h, linux/fs.h); openat2 and renameat2 have the same numbers on x86-64 and arm64 from
@@ -21,6 +21,8 @@ RESOLVE_CACHED = 0x20
 RENAME_NOREPLACE = 1
 
 _SYS_OPENAT2 = 437
+_SYS_CACHESTAT = 451
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _SYS_RENAMEAT2 = 316 if platform.machine() == "x86_64" else 276
 _FALLOC_FL_KEEP_SIZE = 1
 _FALLOC_FL_PUNCH_HOLE = 2
@@ -48,6 +50,15 @@ class _OpenHow(ctypes.Structure):
 
 _openat2 = ctypes.CFUNCTYPE(
     ctypes.c_long, ctypes.c_long, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t, use_errno=True
+)(("syscall", _libc))
+_cachestat = ctypes.CFUNCTYPE(
+    ctypes.c_long,
+    ctypes.c_long,
+    ctypes.c_int,
+    ctypes.c_char_p,
+    ctypes.c_char_p,
+    ctypes.c_uint,
+    use_errno=True,
 )(("syscall", _libc))
 _renameat2 = ctypes.CFUNCTYPE(
     ctypes.c_long,
@@ -109,6 +120,15 @@ def give_back(fd: int, offset: int, size: int) -> None:
 def start_writeback(fd: int, offset: int, size: int) -> None:
     """sync_file_range(2): begin writing dirty pages out, without waiting. Only a hint: errors are for fsync."""
     _sync_file_range(fd, offset, size, _SYNC_FILE_RANGE_WRITE)
+
+
+def is_cached(fd: int, offset: int, size: int) -> bool:
+    """cachestat(2), Linux 6.5 and newer: whether the kernel has these bytes of a file in memory. Else False."""
+    counts = ctypes.create_string_buffer(40)
+    if _cachestat(_SYS_CACHESTAT, fd, struct.pack("QQ", offset, size), counts, 0) != 0:
+        return False
+    pages = (offset + size - 1) // _PAGE_BYTES - offset // _PAGE_BYTES + 1
+    return bool(struct.unpack_from("Q", counts)[0] >= pages)
 
 
 def clone(source_fd: int, target_fd: int) -> None:
