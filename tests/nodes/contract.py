@@ -35,6 +35,7 @@ from workspacesio.nodes.driver import (
     RequestedPart,
     Scope,
     UploadInfo,
+    UploadMarker,
 )
 
 T = TypeVar("T")
@@ -464,14 +465,32 @@ class DriverContract:
             await h.put("k", b"data", full_metadata())
             before = await h.driver.head(h.at("k"))
             changed = replace(before.metadata, tags={"new": "tag"}, headers={"content-type": "a/b"})
-            info = await h.driver.set_metadata(h.at("k"), changed, expected_etag=before.etag)
+            info = await h.driver.set_metadata(h.at("k"), changed, expected=before)
             assert info.metadata == changed
             assert await h.driver.head(h.at("k")) == replace(before, metadata=changed)
             assert await h.get("k") == b"data"
-            with pytest.raises(ObjectChanged):
-                await h.driver.set_metadata(h.at("k"), changed, expected_etag="0" * 32)
             with pytest.raises(NoSuchObject):
-                await h.driver.set_metadata(h.at("none"), changed, expected_etag=before.etag)
+                await h.driver.set_metadata(h.at("none"), changed, expected=before)
+
+        run(scenario)
+
+    @pytest.mark.parametrize("key", ["k", "folder/"])
+    def test_metadata_that_were_changed_meanwhile_are_not_replaced(self, run: Any, key: str) -> None:
+        """Neither where the bytes are others nor where only the metadata are."""
+
+        async def scenario(h: Harness) -> None:
+            await h.put(key, b"", full_metadata())
+            before = await h.driver.head(h.at(key))
+            tagged = replace(before.metadata, tags={"new": "tag"})
+            copied = replace(before.metadata, user={"of": "a copy onto itself"})
+            after = await h.driver.set_metadata(h.at(key), copied, expected=before)
+            assert after.etag == before.etag
+            with pytest.raises(ObjectChanged):
+                await h.driver.set_metadata(h.at(key), tagged, expected=before)
+            assert await h.driver.head(h.at(key)) == after
+            await h.put(key, b"", full_metadata())
+            with pytest.raises(ObjectChanged):
+                await h.driver.set_metadata(h.at(key), tagged, expected=after)
 
         run(scenario)
 
@@ -481,7 +500,7 @@ class DriverContract:
             etag = md5(b"data")
             for count in (1, 400, 1, 400, 0):
                 wanted = ObjectMetadata(etag=etag, user={f"n{i}": "v" * 100 for i in range(count)})
-                await h.driver.set_metadata(h.at("k"), wanted, expected_etag=etag)
+                await h.driver.set_metadata(h.at("k"), wanted, expected=await h.driver.head(h.at("k")))
                 assert (await h.driver.head(h.at("k"))).metadata.user == wanted.user
 
         run(scenario)
@@ -596,14 +615,14 @@ class DriverContract:
             listed, more = await h.driver.parts(h.at("big/file"), upload.upload_id, after=1, max_parts=1)
             assert ([part.number for part in listed], more) == ([2], True)
             assert not await h.exists("big/file")
-            assert await h.driver.uploads(Scope(h.bucket, h.boundary), h.boundary) == [upload]
+            assert await h.driver.uploads(Scope(h.bucket, h.boundary), h.boundary) == ([upload], False)
             published = await h.complete(upload, parts)
             digests = b"".join(bytes.fromhex(part.etag) for part in parts)
             assert published.info.etag == f"{md5(digests)}-3"
             assert published.info.metadata.headers == {"content-type": "text/x-part"}
             assert [part.size for part in published.info.metadata.parts] == [PART, PART, 12345]
             assert await h.get("big/file") == data
-            assert await h.driver.uploads(Scope(h.bucket, h.boundary), h.boundary) == []
+            assert await h.driver.uploads(Scope(h.bucket, h.boundary), h.boundary) == ([], False)
 
         run(scenario)
 
@@ -715,14 +734,18 @@ class DriverContract:
         async def scenario(h: Harness) -> None:
             upload = await h.begin("k")
             parts = [await h.part(upload, 1, b"1" * PART), await h.part(upload, 2, b"2")]
-            first = await h.complete(upload, parts)
-            again = await h.complete(upload, parts)
-            assert again.info == first.info
-            assert again.replaced_size == first.info.size
             with pytest.raises(NoSuchUpload):
-                await h.complete(upload, parts[:1])
+                await h.driver.completed_upload(h.at("k"), upload.upload_id, parts)
+            first = await h.complete(upload, parts)
+            with pytest.raises(NoSuchUpload):
+                await h.complete(upload, parts)
+            assert await h.driver.completed_upload(h.at("k"), upload.upload_id, parts) == first.info
+            with pytest.raises(NoSuchUpload):
+                await h.driver.completed_upload(h.at("k"), upload.upload_id, parts[:1])
+            with pytest.raises(NoSuchUpload):
+                await h.driver.completed_upload(h.at("other"), upload.upload_id, parts)
             await h.put("k", b"later")
-            assert (await h.complete(upload, parts)).info == first.info
+            assert await h.driver.completed_upload(h.at("k"), upload.upload_id, parts) == first.info
             assert await h.get("k") == b"later"
 
         run(scenario)
@@ -731,10 +754,32 @@ class DriverContract:
         async def scenario(h: Harness) -> None:
             upload = await h.begin("k")
             parts = [await h.part(upload, 1, b"1" * PART), await h.part(upload, 2, b"2")]
-            answers = await asyncio.gather(*(h.complete(upload, parts) for _ in range(4)))
-            assert len({answer.info.etag for answer in answers}) == 1
-            assert [answer.replaced_size for answer in answers].count(None) == 1
+            attempts = (h.complete(upload, parts) for _ in range(4))
+            answers = await asyncio.gather(*attempts, return_exceptions=True)
+            (published,) = [answer for answer in answers if isinstance(answer, Published)]
+            assert [type(answer) for answer in answers].count(NoSuchUpload) == 3
+            info = await h.driver.completed_upload(h.at("k"), upload.upload_id, parts)
+            assert info == published.info
             assert await h.get("k") == b"1" * PART + b"2"
+
+        run(scenario)
+
+    def test_one_alone_ends_an_upload(self, run: Any) -> None:
+        """Completions and abortions at once: one succeeds, and the object is there exactly if a completion did."""
+
+        async def scenario(h: Harness) -> None:
+            for number in range(6):
+                key = f"k{number}"
+                upload = await h.begin(key)
+                parts = [await h.part(upload, 1, b"1" * PART), await h.part(upload, 2, b"2")]
+                attempts: list[Any] = [h.complete(upload, parts), h.complete(upload, parts)]
+                attempts[number % 3 : number % 3] = [
+                    h.driver.abort_upload(h.at(key), upload.upload_id) for _ in range(2)
+                ]
+                answers = await asyncio.gather(*attempts, return_exceptions=True)
+                assert [type(answer) for answer in answers].count(NoSuchUpload) == 3, answers
+                completed = any(isinstance(answer, Published) for answer in answers)
+                assert await h.exists(key) == completed
 
         run(scenario)
 
@@ -788,8 +833,19 @@ class DriverContract:
             begun = [await h.begin(key) for key in ("b", "a/2", "a/1", "a/2", "ab")]
             b, two, one, two_again, ab = begun
             scope = Scope(h.bucket, h.boundary)
-            assert await h.driver.uploads(scope, h.boundary) == [one, two, two_again, ab, b]
-            assert await h.driver.uploads(scope, h.boundary + "a/") == [one, two, two_again]
+            ordered = [one, two, two_again, ab, b]
+            assert await h.driver.uploads(scope, h.boundary) == (ordered, False)
+            assert await h.driver.uploads(scope, h.boundary + "a/") == ([one, two, two_again], False)
+            for number, upload in enumerate(ordered, 1):
+                behind = UploadMarker(upload.key, upload.upload_id)
+                assert await h.driver.uploads(scope, h.boundary, after=behind) == (ordered[number:], False)
+                page = await h.driver.uploads(scope, h.boundary, max_uploads=number)
+                assert page == (ordered[:number], number < len(ordered))
+            behind_key = UploadMarker(two.key)
+            assert await h.driver.uploads(scope, h.boundary, after=behind_key) == ([ab, b], False)
+            behind_gone = UploadMarker(two.key, two.upload_id)
+            await h.driver.abort_upload(h.at("a/2"), two.upload_id)
+            assert await h.driver.uploads(scope, h.boundary, after=behind_gone) == ([two_again, ab, b], False)
 
         run(scenario)
 
@@ -932,7 +988,7 @@ class FolderKeysContract(DriverContract):
             assert await h.keys() == ["a/b/"]
             with pytest.raises(PreconditionFailed):
                 await h.put("a/b/", b"", preconditions=Preconditions(if_none_match=True))
-            await h.driver.set_metadata(h.at("a/b/"), ObjectMetadata(tags={"t": "1"}), expected_etag=md5(b""))
+            await h.driver.set_metadata(h.at("a/b/"), ObjectMetadata(tags={"t": "1"}), expected=info)
             assert (await h.driver.head(h.at("a/b/"))).metadata.tags == {"t": "1"}
             assert await h.driver.delete(h.at("a/b/")) is not None
             assert await h.keys() == []

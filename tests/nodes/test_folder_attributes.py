@@ -167,6 +167,29 @@ def test_a_folder_that_may_not_be_written_is_a_refusal(node: FolderNodeUnderTest
     assert os.listdir(node.folder) == ["file"]
 
 
+@pytest.mark.parametrize("mode", [0o750, 0o700])
+def test_what_lies_in_a_folder_that_may_not_be_entered_is_not_called_deleted(
+    node: FolderNodeUnderTest, mode: int
+) -> None:
+    for parent in (node.folder, *node.folder.parents[:-2]):
+        parent.chmod(0o755)
+    node.folder.chmod(0o777)
+    node.state.chmod(0o777)
+    closed = node / "closed"
+    closed.mkdir()
+    (closed / "file").write_bytes(b"kept")
+    closed.chmod(mode)
+
+    async def scenario(h: Harness) -> None:
+        for key in ("closed/file", "closed/none", "closed/sub/"):
+            with pytest.raises(NodeRefused, match="can't be used here"):
+                await h.driver.delete(h.at(key))
+        assert await h.driver.delete(h.at("none")) is None
+
+    as_user(5000, 5000, lambda: node.run(scenario))
+    assert (closed / "file").read_bytes() == b"kept"
+
+
 def test_reading_and_listing_change_nothing(node: FolderNodeUnderTest) -> None:
     (node / "a/b").mkdir(parents=True)
     for name in ("a/b/c.csv", "a/d", "e"):

@@ -96,7 +96,11 @@ def test_delete(node: FolderNodeUnderTest, calls: list[str]) -> None:
 
 
 def test_metadata(node: FolderNodeUnderTest, calls: list[str]) -> None:
-    node.run(lambda h: h.driver.set_metadata(h.at("first"), ObjectMetadata(tags={"a": "b"}), expected_etag=""))
+    async def tag(h: Harness) -> None:
+        before = await h.driver.head(h.at("first"))
+        await h.driver.set_metadata(h.at("first"), ObjectMetadata(tags={"a": "b"}), expected=before)
+
+    node.run(tag)
     assert calls == ["sync first"]
 
 

@@ -88,7 +88,8 @@ def test_what_only_its_owner_may_read_is_absent_and_not_written(node: FolderNode
         assert await h.keys() == ["open"]
         for key in ("secret/open", "dropbox/open", "key.pem", "secret/new"):
             assert not await h.exists(key)
-            assert await h.driver.delete(h.at(key)) is None
+            with pytest.raises(NodeRefused):
+                await h.driver.delete(h.at(key))
             with pytest.raises(NodeRefused):
                 await h.put(key, b"2")
 
@@ -299,27 +300,57 @@ def test_objects_are_plain_files(node: FolderNodeUnderTest) -> None:
     assert (node / "a/b c/ü.txt").read_bytes() == b"hello"
 
 
-def test_a_staging_folder_of_another_account_is_not_used(node: FolderNodeUnderTest) -> None:
-    (node / ".workspacesio").mkdir(mode=0o777)
-    os.chown(node / ".workspacesio", 4242, 4242)
+@pytest.mark.parametrize("whose", [".workspacesio", ".workspacesio/new", ".workspacesio/uploads"])
+@pytest.mark.parametrize("what", ["of another account", "a link", "a file"])
+def test_a_staging_folder_that_others_put_there_is_not_used(
+    node: FolderNodeUnderTest, tmp_path: Path, whose: str, what: str
+) -> None:
+    trap = tmp_path / "trap"
+    trap.mkdir(mode=0o777)
+    (node / whose).parent.mkdir(exist_ok=True, mode=0o700)
+    if what == "of another account":
+        (node / whose).mkdir(mode=0o777)
+        os.chown(node / whose, 4242, 4242)
+    elif what == "a link":
+        os.symlink(trap, node / whose)
+    else:
+        (node / whose).write_bytes(b"theirs")
 
     async def scenario(h: Harness) -> None:
-        with pytest.raises(NodeRefused):
-            await h.put("a", b"x")
+        for begun in (h.put("a", b"x"), h.begin("a")):
+            if whose.endswith(("new", "uploads")) and whose.endswith("new") != (begun.__name__ == "put"):
+                await begun
+                continue
+            with pytest.raises(NodeRefused, match="move it away"):
+                await begun
+        assert await h.driver.clear_abandoned(3600) == 0
+        assert whose.endswith("new") or await h.driver.uploads(h.at("").scope, "") == ([], False)
 
     node.run(scenario)
+    assert list(trap.iterdir()) == []
+    assert what != "a file" or (node / whose).read_bytes() == b"theirs"
 
 
-def test_a_staging_folder_that_is_a_link_is_not_used(node: FolderNodeUnderTest, tmp_path: Path) -> None:
-    (tmp_path / "trap").mkdir()
-    os.symlink(tmp_path / "trap", node / ".workspacesio")
+def test_a_staging_folder_that_others_may_enter_is_closed_to_them(node: FolderNodeUnderTest) -> None:
+    """What they had put in it before is not touched, and not believed."""
+    for name in (".workspacesio", ".workspacesio/new", ".workspacesio/uploads"):
+        (node / name).mkdir()
+        (node / name).chmod(0o777)
+    planted = node / ".workspacesio/new/planted"
+    planted.write_bytes(b"theirs")
+    os.chown(planted, 4242, 4242)
+    folder = node / f".workspacesio/uploads/{'0' * 32}"
+    folder.mkdir()
+    os.chown(folder, 4242, 4242)
 
     async def scenario(h: Harness) -> None:
-        with pytest.raises(KeyNotPossible):
-            await h.put("a", b"x")
+        await h.put("a", b"x")
+        upload = await h.begin("b")
+        assert await h.driver.uploads(h.at("").scope, "") == ([upload], False)
 
     node.run(scenario)
-    assert os.listdir(tmp_path / "trap") == []
+    for name in (".workspacesio", ".workspacesio/new", ".workspacesio/uploads"):
+        assert (node / name).stat().st_mode & 0o777 == 0o700
 
 
 def test_side_files_go_with_their_objects_and_half_written_ones_are_cleared(node: FolderNodeUnderTest) -> None:

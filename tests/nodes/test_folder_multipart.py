@@ -158,7 +158,7 @@ def test_an_upload_that_another_account_made_is_none(node: FolderNodeUnderTest) 
         upload = await h.begin("k")
         part = await h.part(upload, 1, b"x")
         os.chown(node / f".workspacesio/uploads/{upload.upload_id}", 4242, 4343)
-        assert await h.driver.uploads(Scope(h.bucket, ""), "") == []
+        assert await h.driver.uploads(Scope(h.bucket, ""), "") == ([], False)
         with pytest.raises(NoSuchUpload):
             await h.complete(upload, [part])
         with pytest.raises(NodeError):

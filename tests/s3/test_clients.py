@@ -169,6 +169,33 @@ def test_mc_watch(world: World, mc_path: str, tmp_path: Path) -> None:
     assert told[0]["events"]["size"] == 5
 
 
+def test_mc_watch_ends_soon_after_the_right_was_taken_back(world: World, mc_path: str, tmp_path: Path) -> None:
+    """Also where its holder reaches something else in the bucket."""
+    world.rights.share("bob", BUCKET, "bob/", Level.OWN)
+    world.rights.share("bob", BUCKET, "ada/", Level.READ)
+    with subprocess.Popen(
+        [mc_path, "watch", f"w/{BUCKET}/ada/"],
+        env={**os.environ, **mc_environment(world, tmp_path, world.bob)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as watching:
+        try:
+            assert watching.stdout is not None
+            deadline = time.monotonic() + 10
+            told = threading.Thread(target=watching.stdout.readline)
+            told.start()
+            while told.is_alive():
+                assert time.monotonic() < deadline, "nothing is told"
+                world.client().put_object(Bucket=BUCKET, Key="ada/x", Body=b"1")
+                told.join(0.2)
+            world.rights.unshare("bob", BUCKET, "ada/")
+            watching.wait(5)
+            assert "Access Denied" in watching.stdout.read()
+        finally:
+            watching.kill()
+
+
 @pytest.mark.slow
 def test_aws(world: World, aws: Run, tree: Path, tmp_path: Path) -> None:
     there = f"s3://{BUCKET}/ada"

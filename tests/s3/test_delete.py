@@ -57,6 +57,21 @@ def test_whoever_is_over_the_quota_may_delete(world: World) -> None:
     assert not os.path.exists(world.path("ada/x"))
 
 
+def test_what_only_its_owner_may_read_is_not_called_deleted(world: World) -> None:
+    put(world, "ada/open", "ada/closed/x")
+    os.chmod(world.path("ada/closed"), 0o700)
+    client = world.client()
+    refused = (403, "AccessDenied")
+    assert refusal(client.delete_object, Bucket=BUCKET, Key="ada/closed/x") == refused
+    named = {"Objects": [{"Key": "ada/closed/x"}, {"Key": "ada/open"}]}
+    answer = client.delete_objects(Bucket=BUCKET, Delete=named)
+    assert [entry["Key"] for entry in answer["Deleted"]] == ["ada/open"]
+    (error,) = answer["Errors"]
+    assert (error["Key"], error["Code"]) == ("ada/closed/x", "AccessDenied")
+    assert "its owner only" in error["Message"]
+    assert world.content("ada/closed/x") == b"12345"
+
+
 # --- many at once ------------------------------------------------------------------------------------------
 
 

@@ -41,6 +41,14 @@ def test_the_reason_is_told_where_the_caller_may_act() -> None:
     assert (answer.status, answer.message) == (400, "A file is where a folder has to be.")
 
 
+@pytest.mark.parametrize("kind", [driver.KeyTooLong, driver.FileInTheWay, driver.FolderInTheWay])
+def test_a_key_that_is_not_possible_says_why_in_words_and_code(kind: type[driver.KeyNotPossible]) -> None:
+    answer = s3_error(kind("Because of this."))
+    assert answer is not None
+    assert answer.message == "Because of this."
+    assert answer.code is not ErrorCode.InvalidArgument
+
+
 def test_a_range_says_the_size() -> None:
     answer = s3_error(driver.RangeNotSatisfiable(5))
     assert answer is not None

@@ -143,6 +143,22 @@ def test_the_stream_ends_with_the_credential(world: World) -> None:
         assert listener.ended.wait(4)
 
 
+@pytest.mark.parametrize("query", [ALL, ALL + "&prefix=ada%2F", ALL + "&prefix=ada"])
+def test_the_stream_ends_when_the_right_is_gone(world: World, query: str) -> None:
+    """Of what was asked for: another folder in the bucket keeps nobody listening to this one."""
+    world.rights.share("bob", BUCKET, "ada/", Level.READ)
+    if "prefix" in query:
+        world.rights.share("bob", BUCKET, "bob/", Level.OWN)
+    with listening(world, query, keys=world.bob) as listener:
+        assert not listener.ended.wait(1.5)
+        world.rights.unshare("bob", BUCKET, "ada/")
+        assert listener.ended.wait(2)
+        assert listener.records == []
+    with listening(world, query, keys=world.bob) as again:
+        assert again.response.status == 403
+        assert b"AccessDenied" in again.body
+
+
 def test_the_stream_ends_when_the_credential_is_revoked(world: World) -> None:
     with listening(world, ALL + "&ping=1") as listener:
         world.rights.revoked.add(world.ada.principal.credential_id)

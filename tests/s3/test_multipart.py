@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -218,9 +219,31 @@ def test_completing_twice_answers_twice(world: World) -> None:
     assert upload.complete()["ETag"] == upload.complete()["ETag"]
     assert len(world.rights.events) == 1
     assert used(world) == sum(SIZES)
+    assert upload.refused(MultipartUpload={"Parts": upload.parts[:2]}) == (404, "NoSuchUpload")
     upload.client.put_object(**X, Body=b"other")
-    assert upload.refused() == (404, "NoSuchUpload")
+    assert upload.complete()["ETag"].endswith('-3"'), "it became an object, which is another by now"
     assert world.content("ada/x") == b"other"
+    assert used(world) == len(b"other")
+
+
+def test_an_upload_ends_once_however_many_ask_at_once(world: World) -> None:
+    """Completions answer alike, and what was used is counted once; so is what an abortion gives back."""
+    upload = Upload(world)
+    with ThreadPoolExecutor(4) as threads:
+        answers = [done.result() for done in [threads.submit(upload.complete) for _ in range(4)]]
+        for answer in answers:
+            del answer["ResponseMetadata"]
+        assert answers == [answers[0]] * 4
+        assert used(world) == sum(SIZES)
+        assert len(world.rights.events) == 1
+        assert not world.rights.reserved
+
+        other = Upload(world)
+        assert used(world) == 2 * sum(SIZES)
+        gone = [threads.submit(other.client.abort_multipart_upload, **other.place) for _ in range(4)]
+        outcomes = [type(done.exception()).__name__ for done in gone]
+    assert sorted(outcomes) == ["NoSuchUpload"] * 3 + ["NoneType"]
+    assert used(world) == sum(SIZES)
 
 
 def test_conditions(world: World) -> None:
@@ -368,6 +391,51 @@ def test_uploads_are_listed_in_pages(world: World, size: int) -> None:
         "ada/c",
     ]
     assert [entry["Prefix"] for page in pages for entry in page.get("CommonPrefixes", [])] == ["ada/a/"]
+
+
+def test_a_listing_of_uploads_goes_on_where_its_markers_say(world: World) -> None:
+    ids = create(world, "ada/a", "ada/b", "ada/b", "ada/b", "ada/b/x", "ada/c")
+    client = world.client()
+    first, second, third = ids["ada/b"]
+
+    def listed(key: str, upload_id: str = "", **more: Any) -> list[str]:
+        answer = client.list_multipart_uploads(
+            Bucket=BUCKET, Prefix="ada/", KeyMarker=key, UploadIdMarker=upload_id, **more
+        )
+        shown = [upload["UploadId"] for upload in answer.get("Uploads", [])]
+        return shown + [entry["Prefix"] for entry in answer.get("CommonPrefixes", [])]
+
+    (a,), (x,), (c,) = ids["ada/a"], ids["ada/b/x"], ids["ada/c"]
+    assert listed("") == listed("ada/") == listed("", a) == [a, first, second, third, x, c]
+    assert listed("ada/a") == listed("ada/aa") == [first, second, third, x, c]
+    assert listed("ada/b") == [x, c]
+    assert listed("ada/b", first) == [second, third, x, c]
+    client.abort_multipart_upload(Bucket=BUCKET, Key="ada/b", UploadId=second)
+    assert listed("ada/b", second) == [third, x, c], "a marker may be of an upload that is gone"
+    assert listed("ada/", Delimiter="/") == [a, first, third, c, "ada/b/"]
+    assert listed("ada/b", third, Delimiter="/") == [c, "ada/b/"]
+    assert listed("ada/b/", Delimiter="/") == [c]
+    assert listed("zzz") == []
+
+
+def test_a_page_of_uploads_is_full_though_others_may_not_be_seen(world: World) -> None:
+    """Those that lie in another workspace inside are passed over, over more than one page of the node's."""
+    create(world, *(f"ada/in/{number}" for number in range(7)), "ada/z1", "ada/z2", "ada/z3")
+    world.rights.workspace(BUCKET, "ada/in/")
+    uploads = world.driver.uploads
+
+    async def in_twos(*arguments: Any, **more: Any) -> Any:
+        return await uploads(*arguments, **{**more, "max_uploads": 2})
+
+    world.driver.uploads = in_twos  # type: ignore[method-assign]
+    answer = world.client().list_multipart_uploads(Bucket=BUCKET, Prefix="ada/", MaxUploads=2)
+    assert [upload["Key"] for upload in answer["Uploads"]] == ["ada/z1", "ada/z2"]
+    assert answer["IsTruncated"]
+    rest = world.client().list_multipart_uploads(
+        Bucket=BUCKET, Prefix="ada/", KeyMarker="ada/z2", UploadIdMarker=answer["NextUploadIdMarker"]
+    )
+    assert [upload["Key"] for upload in rest["Uploads"]] == ["ada/z3"]
+    assert not rest["IsTruncated"]
 
 
 def test_uploads_are_shown_to_those_who_may_write_them_only(world: World) -> None:

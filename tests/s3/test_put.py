@@ -235,21 +235,24 @@ def test_keys_come_back_as_they_were(world: World, key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "key",
+    ("key", "code"),
     [
-        "ada/../bob/x",
-        "ada/./x",
-        "ada//x",
-        "ada/" + "x" * 256,
-        "ada/" + "x/" * 600,
-        "ada/x%00y",
-        "ada/.workspacesio/x",
+        ("ada/../bob/x", "InvalidArgument"),
+        ("ada/./x", "InvalidArgument"),
+        ("ada//x", "InvalidArgument"),
+        ("ada/" + "x" * 256, "KeyTooLongError"),
+        ("ada/" + "%C3%A9" * 128, "KeyTooLongError"),
+        ("ada/" + "x/" * 600, "KeyTooLongError"),
+        ("ada/x%00y", "InvalidArgument"),
+        ("ada/.workspacesio/x", "InvalidArgument"),
     ],
 )
-def test_keys_that_no_folder_can_hold(world: World, key: str) -> None:
-    answer = world.raw("PUT", f"/{BUCKET}/{key}", {}, b"1")
-    assert answer.status == 400
-    assert answer.code in ("InvalidArgument", "KeyTooLongError")
+def test_keys_that_no_folder_can_hold(world: World, key: str, code: str) -> None:
+    for answer in (
+        world.raw("PUT", f"/{BUCKET}/{key}", {}, b"1"),
+        world.raw("POST", f"/{BUCKET}/{key}?uploads"),
+    ):
+        assert (answer.status, answer.code) == (400, code)
     assert not os.path.exists(world.path("ada"))
     assert not os.path.exists(world.path("bob"))
 
@@ -258,9 +261,13 @@ def test_a_key_under_a_file_and_a_file_over_keys(world: World) -> None:
     client = world.client()
     client.put_object(Bucket=BUCKET, Key="ada/file", Body=b"1")
     client.put_object(Bucket=BUCKET, Key="ada/folder/x", Body=b"1")
-    for key in ("ada/file/x", "ada/folder"):
-        status, _ = refusal(client.put_object, Bucket=BUCKET, Key=key, Body=b"2")
-        assert status in (400, 409)
+    for key, code in (("ada/file/x", "ObjectParentIsFile"), ("ada/folder", "ExistingObjectIsDirectory")):
+        place = {"Bucket": BUCKET, "Key": key}
+        assert refusal(client.put_object, **place, Body=b"2") == (409, code)
+        assert refusal(client.copy_object, **place, CopySource=f"{BUCKET}/ada/file") == (409, code)
+        assert refusal(client.create_multipart_upload, **place) == (409, code)
+    content = {"Bucket": BUCKET, "Key": "ada/folder/", "Body": b"2"}
+    assert refusal(client.put_object, **content) == (400, "DirectoryObjectContainsData")
     assert world.content("ada/file") == b"1"
     assert world.content("ada/folder/x") == b"1"
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from s3.answers import refusal
 from s3.world import BUCKET, World
 from workspacesio.domain.vocabulary import Level
+from workspacesio.nodes.driver import ObjectAddress, ObjectInfo, ObjectMetadata
 
 X = {"Bucket": BUCKET, "Key": "ada/x"}
 
@@ -47,6 +50,33 @@ def test_a_file_that_was_there_before_can_be_tagged(world: World) -> None:
     client.put_object_tagging(Tagging=tag_set(a="1"), **X)
     assert client.get_object_tagging(**X)["TagSet"] == tag_set(a="1")["TagSet"]
     assert world.content("ada/x") == b"old"
+
+
+def test_tags_and_a_copy_onto_itself_at_once_keep_each_other(world: World) -> None:
+    """The copy changes metadata between the moment at which the tags' request looked and that of its writing."""
+    client = world.client()
+    client.put_object(Body=b"1", Metadata={"a": "old"}, **X)
+    set_metadata = world.driver.set_metadata
+    waiting = ["new"]
+
+    async def later(address: ObjectAddress, metadata: ObjectMetadata, **expected: Any) -> ObjectInfo:
+        if waiting:
+            before = await world.driver.head(address)
+            copied = replace(before.metadata, user={"a": waiting.pop()})
+            await set_metadata(address, copied, expected=before)
+        return await set_metadata(address, metadata, **expected)
+
+    world.driver.set_metadata = later  # type: ignore[method-assign]
+    client.put_object_tagging(Tagging=tag_set(t="1"), **X)
+    assert client.head_object(**X)["Metadata"] == {"a": "new"}
+    assert client.get_object_tagging(**X)["TagSet"] == tag_set(t="1")["TagSet"]
+
+    waiting.append("meanwhile")
+    copy = {"CopySource": X, "MetadataDirective": "REPLACE", "Metadata": {"a": "newer"}}
+    assert refusal(client.copy_object, **copy, **X)[0] == 503, "clients try again"
+    client.copy_object(**copy, **X)
+    assert client.head_object(**X)["Metadata"] == {"a": "newer"}
+    assert client.get_object_tagging(**X)["TagSet"] == tag_set(t="1")["TagSet"]
 
 
 def test_limits(world: World) -> None:

@@ -62,7 +62,23 @@ class NoSuchUpload(NodeError): ...
 
 
 class KeyNotPossible(NodeError):
-    """The filesystem can't hold this key: the text says why (a file where a folder must be, too long…)."""
+    """The node can't hold this key: the text says why. Reasons that S3 tells apart have a class below."""
+
+
+class KeyTooLong(KeyNotPossible):
+    """The key, or a name in it, has more bytes than S3 or the filesystem takes."""
+
+
+class FileInTheWay(KeyNotPossible):
+    """There is a file where a folder of the key must be."""
+
+
+class FolderInTheWay(KeyNotPossible):
+    """There is a folder where the file must go."""
+
+
+class FolderTakesNoContent(KeyNotPossible):
+    """Bytes for a key that ends with '/', which is a folder."""
 
 
 class PreconditionFailed(NodeError):
@@ -251,6 +267,16 @@ class UploadInfo:
     checksum_type: str | None = None
 
 
+class UploadMarker(NamedTuple):
+    """A place in the listing of uploads: behind the upload `upload_id` of `key`, or with '' behind all of them."""
+
+    key: str
+    upload_id: str = ""
+
+
+FIRST_UPLOAD = UploadMarker("")
+
+
 @dataclass(frozen=True, slots=True)
 class RequestedPart:
     """A part as completion names it. Checksums are compared where they are given."""
@@ -332,6 +358,10 @@ class NodeDriver(Protocol):
         """Raises NodeDown with the reason when the node can't be used now."""
         ...
 
+    async def check_writable(self) -> None:
+        """`check`, and raises NodeReadOnly where no write can succeed."""
+        ...
+
     async def buckets(self) -> list[BucketInfo]: ...
 
     async def create_bucket(self, bucket: str) -> None: ...
@@ -363,9 +393,13 @@ class NodeDriver(Protocol):
         ...
 
     async def set_metadata(
-        self, address: ObjectAddress, metadata: ObjectMetadata, *, expected_etag: str
+        self, address: ObjectAddress, metadata: ObjectMetadata, *, expected: ObjectInfo
     ) -> ObjectInfo:
-        """Replace metadata (a copy onto itself, tags) without touching bytes; raises ObjectChanged."""
+        """Replace metadata (a copy onto itself, tags) without touching bytes.
+
+        `expected` is the object as the caller read it. Raises ObjectChanged when anything about it is different by
+        now, its metadata included: the ETag alone would let one such change undo another.
+        """
         ...
 
     async def delete(
@@ -421,14 +455,30 @@ class NodeDriver(Protocol):
     ) -> StagedObject:
         """Assemble; publishing ends the upload. `StagedObject` then holds the listed parts in order.
 
-        A second completion of an upload that was completed answers from `completed_upload`.
+        Waits for another who completes it. Raises NoSuchUpload when that one did: see `completed_upload`.
         """
         ...
 
-    async def abort_upload(self, address: ObjectAddress, upload_id: str) -> None: ...
+    async def completed_upload(
+        self, address: ObjectAddress, upload_id: str, parts: Sequence[RequestedPart]
+    ) -> ObjectInfo:
+        """What an upload became when it was completed from this very list, for who asks again.
 
-    async def uploads(self, scope: Scope, prefix: str) -> list[UploadInfo]:
-        """Uploads under way whose key begins with `prefix`, ordered by key and start."""
+        Raises NoSuchUpload.
+        """
+        ...
+
+    async def abort_upload(self, address: ObjectAddress, upload_id: str) -> None:
+        """End an upload. Raises NoSuchUpload, also for all but one who end it at once, by whatever way."""
+        ...
+
+    async def uploads(
+        self, scope: Scope, prefix: str, *, after: UploadMarker = FIRST_UPLOAD, max_uploads: int = 1000
+    ) -> tuple[list[UploadInfo], bool]:
+        """Uploads under way whose key begins with `prefix`, behind `after`, and whether more follow.
+
+        Ordered by the key's bytes, then by upload id, which is the order in which they were begun.
+        """
         ...
 
     async def clear_abandoned(self, older_than_seconds: float) -> int:

@@ -16,7 +16,7 @@ _SAID_REASONS = {
     "level_too_low": "You may read here, but not write.",
     "narrowed_to_reading": "This credential was made for reading only.",
 }
-"""Denials that may be told apart: they say nothing of what lies outside the caller's sight."""
+"""Denials that may be told apart, as a read-only node may: they say nothing of what is outside one's sight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,8 @@ class Context:
 
 def _allowed(verdict: Permit | Denied) -> Permit:
     if isinstance(verdict, Denied):
+        if verdict.reason == "node_is_read_only":
+            raise S3Error(ErrorCode.StorageReadOnly)
         raise S3Error(ErrorCode.AccessDenied, _SAID_REASONS.get(verdict.reason))
     return verdict
 

@@ -102,7 +102,7 @@ async def copy_object(context: Context, request: Request) -> Response:
             )
         if algorithm is None and preconditions.if_match is None and not preconditions.if_none_match:
             await decide_again(context, permit, target, source.decided)
-            info = await context.driver.set_metadata(target, metadata, expected_etag=source.info.etag)
+            info = await context.driver.set_metadata(target, metadata, expected=source.info)
             await happened(context, permit, target.key, "s3:ObjectCreated:Copy", size=info.size, etag=info.etag)
             return xml_response(copy_document("CopyObjectResult", info, info.metadata.checksum_type))
 

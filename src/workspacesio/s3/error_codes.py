@@ -113,10 +113,14 @@ class ErrorCode(Enum):
     XAmzContentSHA256Mismatch = 400, "The provided 'x-amz-content-sha256' header does not match what was computed."
 
     # Not Amazon's: quotas as Ceph and versitygw answer them, a full disk, and where only files get in the way.
+    DirectoryObjectContainsData = 400, "A key that ends with a slash is a folder and can't have content."
     ExistingObjectIsDirectory = 409, "A folder already has the name of this key."
     InsufficientStorage = 507, "There is no space left on the storage."
     ObjectParentIsFile = 409, "Part of this key's path is already a file, so it cannot hold other keys."
     QuotaExceeded = 403, "The quota that applies here would be exceeded."
+
+    # Ours. For AccessDenied mc puts words of its own in the place of the message, for 405 wrong ones.
+    StorageReadOnly = 403, "This node takes no writes."
 
     def __init__(self, status: int, message: str) -> None:
         """`status`: the HTTP status; `message`: one sentence that names no object and no user."""

@@ -3,7 +3,8 @@
     GET /bucket?events=s3:ObjectCreated:*&prefix=…&suffix=…&ping=10        or GET /?events=… for all buckets
 
 Every event is decided for itself when it is about to be sent: reading its key must be allowed then. The
-stream ends when the credential does, by its expiry or because it was revoked.
+stream ends within a second or two when the credential does, by its expiry or because it was revoked, and when what
+it listens to is out of the principal's reach: a bucket without anything to read, a prefix that may not be listed.
 """
 
 import asyncio
@@ -15,7 +16,6 @@ from urllib.parse import quote_plus
 from workspacesio.domain.authority import Event, Identified, ObjectTarget
 from workspacesio.domain.permissions import Denied
 from workspacesio.domain.vocabulary import Action
-from workspacesio.s3.bucket_handlers import check_reached
 from workspacesio.s3.context import Context
 from workspacesio.s3.error_codes import ErrorCode, S3Error
 from workspacesio.s3.request import Request
@@ -23,6 +23,7 @@ from workspacesio.s3.responses import Response, StreamedResponse
 from workspacesio.s3.xml_documents import OWNER_ID
 
 _DEFAULT_PING_SECONDS = 5
+_CHECK_SECONDS = 1.0
 _KEEPALIVE = b" "
 
 
@@ -30,7 +31,7 @@ class _Filter:
     """Which events a listener asked for."""
 
     def __init__(self, request: Request) -> None:
-        self._prefix = request.query.get("prefix") or ""
+        self.prefix = request.query.get("prefix") or ""
         self._suffix = request.query.get("suffix") or ""
         names = request.query.get_all("events")
         self._exact = frozenset(name for name in names if not name.endswith("*"))
@@ -45,16 +46,16 @@ class _Filter:
                 )
 
     def wants(self, event: Event) -> bool:
-        if not (event.key.startswith(self._prefix) and event.key.endswith(self._suffix)):
+        if not (event.key.startswith(self.prefix) and event.key.endswith(self._suffix)):
             return False
         return event.name in self._exact or event.name.startswith(self._beginnings)
 
 
 async def listen_notification(context: Context, request: Request) -> Response:
     """A stream of events, from now on."""
-    if request.bucket:
-        await check_reached(context, request)
     wanted = _Filter(request)
+    if not await _reaches(context, request.bucket, wanted.prefix):
+        raise S3Error(ErrorCode.AccessDenied)
     ping = request.number("ping", _DEFAULT_PING_SECONDS, most=60) or _DEFAULT_PING_SECONDS
     headers = [("content-type", "text/event-stream"), ("cache-control", "no-store")]
     return StreamedResponse(200, headers, _lines(context, request.bucket, wanted, ping))
@@ -66,18 +67,33 @@ async def _lines(context: Context, bucket: str, wanted: _Filter, ping: int) -> A
     await authority.events_after(cursor, node_id, bucket)
     yield _KEEPALIVE
     loop = asyncio.get_running_loop()
-    last = loop.time()
+    last = checked = loop.time()
     while context.settings.clock() < context.principal.expires_at:
         await asyncio.sleep(context.settings.poll_seconds)
         for event in await authority.events_after(cursor, node_id, bucket):
             if wanted.wants(event) and await _may_read(context, event):
                 yield _line(event, context.settings.region)
                 last = loop.time()
-        if loop.time() - last >= ping:
-            if not await _still_identified(context):
+        if loop.time() - checked >= _CHECK_SECONDS:
+            checked = loop.time()
+            if not (await _still_identified(context) and await _reaches(context, bucket, wanted.prefix)):
                 return
+        if loop.time() - last >= ping:
             yield _KEEPALIVE
             last = loop.time()
+
+
+async def _reaches(context: Context, bucket: str, prefix: str) -> bool:
+    """Whether there may be something to hear. `prefix` may name a folder without its slash."""
+    buckets = await context.authority.buckets(context.principal)
+    if not prefix or not bucket:
+        return bucket in buckets if bucket else bool(buckets)
+    for listed in (prefix, prefix + "/"):
+        target = ObjectTarget(bucket, listed)
+        verdict = await context.authority.decide(context.principal, Action.LIST_DATA, target)
+        if not isinstance(verdict, Denied):
+            return True
+    return False
 
 
 async def _may_read(context: Context, event: Event) -> bool:

@@ -6,12 +6,13 @@ permit's folder as the boundary that it doesn't leave.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from workspacesio.domain.authority import ObjectTarget, Permit
 from workspacesio.domain.permissions import Denied
 from workspacesio.domain.vocabulary import Action
-from workspacesio.nodes.driver import ListPage, ListRequest, Scope, UploadInfo
+from workspacesio.nodes.driver import ListPage, ListRequest, Scope, UploadInfo, UploadMarker
 from workspacesio.s3 import xml_documents as xml
 from workspacesio.s3.context import Context
 from workspacesio.s3.dates import xml_date
@@ -176,10 +177,13 @@ async def list_multipart_uploads(context: Context, request: Request) -> Response
     key_marker = request.query.get("key-marker") or ""
     id_marker = (request.query.get("upload-id-marker") or "") if key_marker else ""
     permit = await context.permit(Action.LIST_DATA, request.bucket, asked.prefix)
-    uploads = await _visible_uploads(context, permit, asked.prefix)
-    rows = _rows(uploads, asked, key_marker, id_marker)
-    shown = rows[: asked.max_keys]
-    truncated = len(rows) > len(shown) and asked.max_keys > 0
+    shown: list[_Row] = []
+    truncated = False
+    async for row in _rows(context, permit, asked, UploadMarker(key_marker, id_marker)):
+        truncated = 0 < asked.max_keys == len(shown)
+        if truncated or not asked.max_keys:
+            break
+        shown.append(row)
     encode = asked.encode
     next_key, next_id = (shown[-1].key, shown[-1].upload_id) if truncated else ("", "")
     return xml_response(
@@ -207,42 +211,42 @@ class _Row:
     upload: UploadInfo | None
 
 
-async def _visible_uploads(context: Context, permit: Permit, prefix: str) -> list[UploadInfo]:
-    writable: dict[str, bool] = {}
-    visible = []
-    for upload in await context.driver.uploads(Scope(permit.bucket, permit.prefix), prefix):
-        allowed = writable.get(upload.key)
-        if allowed is None:
-            target = ObjectTarget(permit.bucket, upload.key)
-            verdict = await context.authority.decide(context.principal, Action.WRITE_DATA, target)
-            allowed = writable[upload.key] = not isinstance(verdict, Denied)
-        if allowed:
-            visible.append(upload)
-    return visible
+async def _rows(
+    context: Context, permit: Permit, asked: _Asked, after: UploadMarker
+) -> AsyncGenerator[_Row, None]:
+    """What lies behind `after`, page by page: uploads of keys that the principal may write, common prefixes."""
+    writable: tuple[str, bool] = ("", False)
+    common = after.key if _common_prefix(after.key, asked) == after.key else None
+    more = True
+    while more:
+        scope = Scope(permit.bucket, permit.prefix)
+        uploads, more = await context.driver.uploads(scope, asked.prefix, after=after, max_uploads=MAX_PAGE)
+        for upload in uploads:
+            after = UploadMarker(upload.key, upload.upload_id)
+            if common is not None and upload.key.startswith(common):
+                continue
+            if upload.key != writable[0]:
+                writable = (upload.key, await _may_write(context, permit.bucket, upload.key))
+            if not writable[1]:
+                continue
+            common = _common_prefix(upload.key, asked)
+            if common is None:
+                yield _Row(upload.key, upload.upload_id, upload)
+            else:
+                yield _Row(common, "", None)
 
 
-def _rows(uploads: list[UploadInfo], asked: _Asked, key_marker: str, id_marker: str) -> list[_Row]:
-    """What lies behind the markers. Uploads of one key go on behind the upload that `id_marker` names."""
-    rows: list[_Row] = []
-    behind_marker = not id_marker
-    for upload in uploads:
-        if upload.key < key_marker:
-            continue
-        if key_marker and upload.key == key_marker:
-            if not behind_marker:
-                behind_marker = upload.upload_id == id_marker
-                continue
-            if not id_marker:
-                continue
-        end = upload.key.find(asked.delimiter, len(asked.prefix)) if asked.delimiter else -1
-        if end < 0:
-            rows.append(_Row(upload.key, upload.upload_id, upload))
-            continue
-        common = upload.key[: end + len(asked.delimiter)]
-        if key_marker.startswith(common) or (rows and rows[-1].upload is None and rows[-1].key == common):
-            continue
-        rows.append(_Row(common, "", None))
-    return rows
+def _common_prefix(key: str, asked: _Asked) -> str | None:
+    """What the key is shown as where it has the delimiter behind the prefix."""
+    if not asked.delimiter or not key.startswith(asked.prefix):
+        return None
+    end = key.find(asked.delimiter, len(asked.prefix))
+    return None if end < 0 else key[: end + len(asked.delimiter)]
+
+
+async def _may_write(context: Context, bucket: str, key: str) -> bool:
+    verdict = await context.authority.decide(context.principal, Action.WRITE_DATA, ObjectTarget(bucket, key))
+    return not isinstance(verdict, Denied)
 
 
 def _upload_element(upload: UploadInfo, asked: _Asked) -> str:

@@ -12,9 +12,7 @@ from urllib.parse import quote
 from workspacesio.domain.authority import Permit
 from workspacesio.domain.vocabulary import Action
 from workspacesio.nodes.driver import (
-    NoSuchObject,
     NoSuchUpload,
-    ObjectAddress,
     ObjectInfo,
     PartInfo,
     Preconditions,
@@ -196,7 +194,8 @@ async def _complete(
         multipart.check_declared(request.headers, upload, computed, size)
         staged = await driver.complete_upload(address, upload_id, requested)
     except NoSuchUpload:
-        return await _completed_before(context, address, etag)
+        # It was completed before, or just now by another request, which did all that there was to do.
+        return await driver.completed_upload(address, upload_id, requested)
     metadata = replace(
         upload.metadata,
         etag=etag,
@@ -219,17 +218,6 @@ async def _complete(
         await staged.discard()
         raise
     return published.info
-
-
-async def _completed_before(context: Context, address: ObjectAddress, etag: str) -> ObjectInfo:
-    """A client that missed the answer asks again: the object is there, of exactly these parts."""
-    try:
-        info = await context.driver.head(address)
-    except NoSuchObject:
-        raise S3Error(ErrorCode.NoSuchUpload) from None
-    if info.etag != etag:
-        raise S3Error(ErrorCode.NoSuchUpload)
-    return info
 
 
 def _completion_document(request: Request, info: ObjectInfo) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from workspacesio.domain.vocabulary import Action
+from workspacesio.nodes.driver import NodeDriver, ObjectAddress, ObjectChanged, ObjectInfo
 from workspacesio.s3.body import read_document
 from workspacesio.s3.context import Context, address_of
 from workspacesio.s3.error_codes import ErrorCode, S3Error
@@ -14,6 +15,8 @@ from workspacesio.s3.request import Request
 from workspacesio.s3.responses import Response, no_content, xml_response
 from workspacesio.s3.xml_documents import tagging_document
 from workspacesio.s3.xml_parsing import parse_xml
+
+_ATTEMPTS = 5
 
 
 async def get_object_tagging(context: Context, request: Request) -> Response:
@@ -41,12 +44,24 @@ async def delete_object_tagging(context: Context, request: Request) -> Response:
 async def _set_tags(context: Context, request: Request, tags: Mapping[str, str], event: str) -> None:
     permit = await context.permit(Action.WRITE_DATA, request.bucket, request.key)
     check_version(request.key, request.query.get("versionId"))
-    address = address_of(permit, request.key)
-    info = await context.driver.head(address)
-    changed = await context.driver.set_metadata(
-        address, replace(info.metadata, tags=dict(tags)), expected_etag=info.etag
-    )
+    changed = await _replaced(context.driver, address_of(permit, request.key), tags)
     await happened(context, permit, request.key, event, size=changed.size, etag=changed.etag)
+
+
+async def _replaced(driver: NodeDriver, address: ObjectAddress, tags: Mapping[str, str]) -> ObjectInfo:
+    """The object with these tags and all else as it is, also when others change that at the same time.
+
+    Raises ObjectChanged when they go on doing so.
+    """
+    attempts = _ATTEMPTS
+    while True:
+        info = await driver.head(address)
+        attempts -= 1
+        try:
+            return await driver.set_metadata(address, replace(info.metadata, tags=dict(tags)), expected=info)
+        except ObjectChanged:
+            if not attempts:
+                raise
 
 
 def _parse(body: bytes) -> dict[str, str]:

@@ -6,21 +6,25 @@ again. Everything raised by a driver becomes one of the errors that callers unde
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from workspacesio.domain.errors import Conflict, NotFound, Unavailable
 from workspacesio.nodes.driver import (
+    FIRST_UPLOAD,
     ListRequest,
     NodeDown,
     NodeDriver,
     NodeError,
+    NodeReadOnly,
     NodeRefused,
     NoSuchBucket,
+    NoSuchUpload,
     ObjectAddress,
     ObjectSummary,
     Scope,
+    UploadMarker,
 )
 
 PAGE = 1000
@@ -64,6 +68,11 @@ class Storage:
         with node_errors():
             self._wait(self._driver.check())
 
+    def require_writable(self) -> None:
+        """Raises Conflict where no write can succeed: a node that takes none, or a mount that doesn't."""
+        with node_errors():
+            self._wait(self._driver.check_writable())
+
     def has_bucket(self, bucket: str) -> bool:
         with node_errors():
             return any(found.name == bucket for found in self._wait(self._driver.buckets()))
@@ -97,10 +106,15 @@ class Storage:
         return Deleted(objects, size, finished=False)
 
     async def _abort_uploads(self, scope: Scope) -> None:
-        for upload in await self._driver.uploads(scope, scope.boundary):
-            await self._driver.abort_upload(
-                ObjectAddress(scope.bucket, upload.key, scope.boundary), upload.upload_id
-            )
+        more = True
+        after = FIRST_UPLOAD
+        while more:
+            uploads, more = await self._driver.uploads(scope, scope.boundary, after=after)
+            for upload in uploads:
+                after = UploadMarker(upload.key, upload.upload_id)
+                with suppress(NoSuchUpload):
+                    address = ObjectAddress(scope.bucket, upload.key, scope.boundary)
+                    await self._driver.abort_upload(address, upload.upload_id)
 
     async def _delete_page(
         self, bucket: str, prefix: str, objects: tuple[ObjectSummary, ...]
@@ -132,5 +146,7 @@ def node_errors() -> Iterator[None]:
         raise Unavailable(f"The node can't be used at the moment: {error}", code="node_down") from error
     except NoSuchBucket as error:
         raise NotFound("There is no such bucket on the node.", code="no_such_bucket") from error
+    except NodeReadOnly as error:
+        raise Conflict(str(error), code="node_is_read_only") from error
     except NodeError as error:
         raise Conflict(str(error), code="node_refused") from error

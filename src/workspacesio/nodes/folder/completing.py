@@ -11,19 +11,17 @@ import fcntl
 import hashlib
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from workspacesio.nodes.driver import (
     NO_PRECONDITIONS,
     Buffer,
-    KeyNotPossible,
+    FolderTakesNoContent,
     NodeError,
     NodeRefused,
-    NoSuchUpload,
     ObjectAddress,
-    ObjectInfo,
     ObjectMetadata,
     PartInfo,
     Preconditions,
@@ -35,7 +33,7 @@ from workspacesio.nodes.driver import (
 from workspacesio.nodes.folder import upload_folder
 from workspacesio.nodes.folder.assembling import Plan, assemble, listed_parts, plan
 from workspacesio.nodes.folder.json_files import read_json, write_json
-from workspacesio.nodes.folder.metadata import details_of, metadata_of
+from workspacesio.nodes.folder.metadata import details_of
 from workspacesio.nodes.folder.node import FolderNode
 from workspacesio.nodes.folder.parts import still_there
 from workspacesio.nodes.folder.publishing import Publication
@@ -48,6 +46,8 @@ _PATIENCE_SECONDS = 120.0
 
 PartList = list[list[Any]]
 
+T = TypeVar("T")
+
 
 def multipart_etag(parts: Sequence[PartInfo]) -> str:
     """MD5 of the parts' MD5s, and their number: what S3 clients compute too."""
@@ -56,35 +56,6 @@ def multipart_etag(parts: Sequence[PartInfo]) -> str:
     except ValueError:
         digests = "".join(part.etag for part in parts).encode()
     return f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"
-
-
-class CompletedObject:
-    """A `StagedObject` that was published before: completing again answers the same and changes nothing."""
-
-    def __init__(self, info: ObjectInfo, upload_id: str) -> None:
-        self.size = info.size
-        self.upload = UploadInfo(upload_id, info.key, info.modified, 0, info.metadata)
-        self.parts = info.metadata.parts
-        self._info = info
-
-    async def write(self, data: Buffer) -> None:  # noqa: ARG002
-        raise NodeError("An upload that is completed takes no more bytes.")
-
-    async def finish(self) -> None:
-        return None
-
-    async def current_size(self) -> int | None:
-        return self.size
-
-    async def publish(
-        self,
-        metadata: ObjectMetadata,  # noqa: ARG002
-        preconditions: Preconditions = NO_PRECONDITIONS,  # noqa: ARG002
-    ) -> Published:
-        return Published(self._info, self.size)
-
-    async def discard(self) -> None:
-        return None
 
 
 class Completion:
@@ -203,24 +174,20 @@ def end_upload(node: FolderNode, folder: UploadFolder, note: Mapping[str, Any], 
     upload_folder.remove_upload(node, folder)
 
 
+_Begun = tuple[Completion, Plan, PartList]
+
+
 async def complete(
     node: FolderNode, address: ObjectAddress, upload_id: str, requested: Sequence[RequestedPart]
 ) -> StagedObject:
-    """Assemble the listed parts, or answer from what was completed before."""
-    upload_folder.check_upload_id(upload_id)
+    """Assemble the listed parts. Raises NoSuchUpload, also when another completes or aborts the upload first."""
     if address.key.endswith("/"):
-        raise KeyNotPossible("A key that ends with '/' is a folder here and can't have content.")
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while True:
-        begun = await node.acquire(_let_go, _begin, node, address, upload_id, requested)
-        if isinstance(begun, CompletedObject):
-            return begun
-        if begun is not None:
-            break
-        if time.monotonic() > deadline:
-            raise NodeRefused("This upload is being completed by another request.")
-        await asyncio.sleep(_POLL_SECONDS)
-    completion, planned, parts = begun
+        raise FolderTakesNoContent("A key that ends with '/' is a folder here and can't have content.")
+
+    async def attempt() -> _Begun | None:
+        return await node.acquire(_let_go, _begin, node, address, upload_id, requested)
+
+    completion, planned, parts = await _patiently(attempt)
     staged = AssembledObject(node, address, completion, planned, parts)
     try:
         await assemble(node, completion.folder, planned)
@@ -230,35 +197,71 @@ async def complete(
     return staged
 
 
-_Begun = tuple[Completion, Plan, PartList] | CompletedObject | None
+async def abort(node: FolderNode, address: ObjectAddress, upload_id: str) -> None:
+    """End the upload, once nobody is completing it. Raises NoSuchUpload for all but one who end it."""
+
+    async def attempt() -> bool | None:
+        return await node.in_thread(_abort, node, address, upload_id)
+
+    await _patiently(attempt)
 
 
-def _let_go(begun: _Begun) -> None:
-    if isinstance(begun, tuple):
+async def _patiently(attempt: Callable[[], Awaitable[T | None]]) -> T:
+    """What `attempt` gives, made again while it gives None. Raises NodeRefused when that takes too long."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while (result := await attempt()) is None:
+        if time.monotonic() > deadline:
+            raise NodeRefused("This upload is being completed by another request.")
+        await asyncio.sleep(_POLL_SECONDS)
+    return result
+
+
+def _let_go(begun: _Begun | None) -> None:
+    if begun is not None:
         begun[1].target.discard()
         begun[0].close()
 
 
-def _begin(node: FolderNode, address: ObjectAddress, upload_id: str, requested: Sequence[RequestedPart]) -> _Begun:
-    """None when another is completing the upload just now."""
-    node.check_writable()
-    try:
-        folder = upload_folder.open_upload(node, address, upload_id)
-    except NoSuchUpload:
-        return _completed(node, address, upload_id, requested)
-    completion = lock(folder)
-    if completion is None or not still_there(node, folder) or recover(node, folder):
-        if completion is not None:
-            completion.close()
+def _begin(
+    node: FolderNode, address: ObjectAddress, upload_id: str, requested: Sequence[RequestedPart]
+) -> _Begun | None:
+    """None when another is ending the upload just now."""
+    completion = _exclusive(node, address, upload_id)
+    if completion is None:
         return None
     try:
-        parts = listed_parts(folder, requested)
-        planned = plan(folder, parts)
+        parts = listed_parts(completion.folder, requested)
+        planned = plan(completion.folder, parts)
     except BaseException:
         completion.close()
         raise
     infos = [part.info for part in parts]
     return completion, planned, [[i.number, i.size, i.etag, i.checksums, i.modified] for i in infos]
+
+
+def _abort(node: FolderNode, address: ObjectAddress, upload_id: str) -> bool | None:
+    completion = _exclusive(node, address, upload_id)
+    if completion is None:
+        return None
+    try:
+        upload_folder.remove_upload(node, completion.folder)
+    finally:
+        completion.close()
+    return True
+
+
+def _exclusive(node: FolderNode, address: ObjectAddress, upload_id: str) -> Completion | None:
+    """The right to end the upload. None when another has it just now or ended it: then look again.
+
+    Raises NoSuchUpload, NodeReadOnly.
+    """
+    node.check_writable()
+    folder = upload_folder.open_upload(node, address, upload_id)
+    completion = lock(folder)
+    if completion is not None and (not still_there(node, folder) or recover(node, folder)):
+        completion.close()
+        return None
+    return completion
 
 
 def lock(folder: UploadFolder) -> Completion | None:
@@ -288,23 +291,3 @@ def recover(node: FolderNode, folder: UploadFolder) -> bool:
             return False
     end_upload(node, folder, note, time.time())
     return True
-
-
-def _completed(
-    node: FolderNode, address: ObjectAddress, upload_id: str, requested: Sequence[RequestedPart]
-) -> CompletedObject:
-    """The answer of before, for the same key and list. Raises NoSuchUpload."""
-    asked = [[part.number, part.etag.strip('"')] for part in requested]
-    for device_root in upload_folder.device_roots(node, address):
-        with contextlib.suppress(OSError):
-            fd = node.tree.open_folder(upload_folder.completed_place(device_root))
-            try:
-                note = read_json(fd, upload_id.encode() + b".json")
-            finally:
-                os.close(fd)
-            metadata = metadata_of(note["metadata"])
-            same = note["bucket"] == address.bucket and note["key"] == address.key
-            if same and note["list"] == asked and metadata is not None:
-                info = ObjectInfo(address.key, note["size"], note["modified"], metadata)
-                return CompletedObject(info, upload_id)
-    raise NoSuchUpload("There is no such upload.")

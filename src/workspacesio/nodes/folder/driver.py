@@ -7,16 +7,15 @@ A key becomes a place in `resolve`. GET: `opening`, `reading`. PUT: `staged`, `r
 import os
 from collections.abc import Sequence
 
-from workspacesio.domain import names
 from workspacesio.domain.vocabulary import FolderLayout
 from workspacesio.nodes.driver import (
+    FIRST_UPLOAD,
     NO_PRECONDITIONS,
     Abilities,
     BucketInfo,
     ByteRange,
     Durability,
     Hasher,
-    KeyNotPossible,
     ListPage,
     ListRequest,
     NodeReadOnly,
@@ -31,19 +30,20 @@ from workspacesio.nodes.driver import (
     StagedObject,
     StagedPart,
     UploadInfo,
+    UploadMarker,
 )
-from workspacesio.nodes.folder import buckets, copying, multipart, removing
-from workspacesio.nodes.folder.completing import complete
+from workspacesio.nodes.folder import buckets, completing, copying, multipart, removing
 from workspacesio.nodes.folder.listing import list_folder
 from workspacesio.nodes.folder.locks import KeyLocks
 from workspacesio.nodes.folder.metadata import MetadataStore
 from workspacesio.nodes.folder.node import FolderNode
 from workspacesio.nodes.folder.opening import head_object, open_object
 from workspacesio.nodes.folder.parts import StagedPartBody
-from workspacesio.nodes.folder.resolve import NodeTree
+from workspacesio.nodes.folder.resolve import NodeTree, check_key
 from workspacesio.nodes.folder.snapshots import Snapshots
 from workspacesio.nodes.folder.staged import StagedBody, check_takes_content
 from workspacesio.nodes.folder.staging import Staging
+from workspacesio.nodes.folder.upload_listing import Uploads
 
 
 class FolderDriver:
@@ -92,10 +92,14 @@ class FolderDriver:
             read_only=read_only,
             durable=durability is Durability.FULL,
         )
+        self._uploads = Uploads(self.node)
         self._snapshots = Snapshots(os.path.join(state, "listings", str(node_id)))
 
     async def check(self) -> None:
         await self.node.in_thread(self.node.tree.check)
+
+    async def check_writable(self) -> None:
+        await self.node.in_thread(self.node.check_writable)
 
     async def close(self) -> None:
         self.node.close()
@@ -155,10 +159,10 @@ class FolderDriver:
         return staged
 
     async def set_metadata(
-        self, address: ObjectAddress, metadata: ObjectMetadata, *, expected_etag: str
+        self, address: ObjectAddress, metadata: ObjectMetadata, *, expected: ObjectInfo
     ) -> ObjectInfo:
         self._check_key(address)
-        return await self.node.in_thread(removing.replace_metadata, self.node, address, metadata, expected_etag)
+        return await self.node.in_thread(removing.replace_metadata, self.node, address, metadata, expected)
 
     async def delete(
         self, address: ObjectAddress, preconditions: Preconditions = NO_PRECONDITIONS
@@ -248,13 +252,21 @@ class FolderDriver:
         self, address: ObjectAddress, upload_id: str, parts: Sequence[RequestedPart]
     ) -> StagedObject:
         self._check_writable()
-        return await complete(self.node, address, upload_id, parts)
+        return await completing.complete(self.node, address, upload_id, parts)
+
+    async def completed_upload(
+        self, address: ObjectAddress, upload_id: str, parts: Sequence[RequestedPart]
+    ) -> ObjectInfo:
+        return await self.node.in_thread(multipart.completed_before, self.node, address, upload_id, parts)
 
     async def abort_upload(self, address: ObjectAddress, upload_id: str) -> None:
-        await self.node.in_thread(multipart.abort_upload, self.node, address, upload_id)
+        self._check_writable()
+        await completing.abort(self.node, address, upload_id)
 
-    async def uploads(self, scope: Scope, prefix: str) -> list[UploadInfo]:
-        return await self.node.in_thread(multipart.list_uploads, self.node, scope, prefix)
+    async def uploads(
+        self, scope: Scope, prefix: str, *, after: UploadMarker = FIRST_UPLOAD, max_uploads: int = 1000
+    ) -> tuple[list[UploadInfo], bool]:
+        return await self.node.in_thread(self._uploads.page, scope, prefix, after, max_uploads)
 
     async def clear_abandoned(self, older_than_seconds: float) -> int:
         return await self.node.in_thread(multipart.clear_abandoned, self.node, older_than_seconds)
@@ -268,6 +280,4 @@ class FolderDriver:
     def _check_key(self, address: ObjectAddress) -> None:
         """Raises NodeReadOnly, KeyNotPossible."""
         self._check_writable()
-        problem = names.key_problem(address.key)
-        if problem is not None:
-            raise KeyNotPossible(f"This key can't be used here: {problem}.")
+        check_key(address.key)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from workspacesio.nodes.driver import (
-    KeyNotPossible,
+    FileInTheWay,
     NodeRefused,
     NoSuchObject,
     ObjectAddress,
@@ -38,7 +38,7 @@ def publish_marker(
         if walk.obstacle is not None:
             refuse(walk.obstacle)
         if not stat.S_ISDIR(walk.stat.st_mode):
-            raise KeyNotPossible("There is a file where a folder must be.")
+            raise FileInTheWay("There is a file where a folder must be.")
         if walk.missing:
             if preconditions.if_match is not None:
                 raise NoSuchObject("There is no object that could match.")

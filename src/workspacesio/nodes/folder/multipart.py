@@ -1,22 +1,24 @@
-"""Beginning, listing, aborting and clearing multipart uploads. All blocking."""
+"""Beginning, looking at and clearing multipart uploads. All blocking."""
 
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from workspacesio.nodes.driver import (
-    KeyNotPossible,
+    FolderTakesNoContent,
     NoSuchUpload,
     ObjectAddress,
+    ObjectInfo,
     ObjectMetadata,
     PartInfo,
-    Scope,
+    RequestedPart,
     UploadInfo,
 )
 from workspacesio.nodes.folder import upload_folder
 from workspacesio.nodes.folder.completing import lock, recover
-from workspacesio.nodes.folder.json_files import write_json
+from workspacesio.nodes.folder.json_files import read_json, write_json
+from workspacesio.nodes.folder.metadata import metadata_of
 from workspacesio.nodes.folder.node import FolderNode
 from workspacesio.nodes.folder.placing import locate
 from workspacesio.nodes.folder.resolve import join
@@ -40,7 +42,7 @@ def create_upload(
     """Begin an upload. Raises KeyNotPossible, NodeRefused where publishing would."""
     node.check_writable()
     if address.key.endswith("/"):
-        raise KeyNotPossible("A key that ends with '/' is a folder here and can't have content.")
+        raise FolderTakesNoContent("A key that ends with '/' is a folder here and can't have content.")
     device_root = node.staging.device_root(locate(node, address).folder)
     upload = UploadInfo(
         upload_folder.new_upload_id(),
@@ -82,42 +84,32 @@ def list_parts(
         return [part.info for part in found if part is not None], len(numbers) > max_parts
 
 
-def abort_upload(node: FolderNode, address: ObjectAddress, upload_id: str) -> None:
-    node.check_writable()
-    with opened_upload(node, address, upload_id) as folder:
-        upload_folder.remove_upload(node, folder)
+def completed_before(
+    node: FolderNode, address: ObjectAddress, upload_id: str, requested: Sequence[RequestedPart]
+) -> ObjectInfo:
+    """What the upload became, for the same key and list. Blocking; raises NoSuchUpload."""
+    upload_folder.check_upload_id(upload_id)
+    asked = [[part.number, part.etag.strip('"')] for part in requested]
+    for device_root in upload_folder.device_roots(node, address):
+        fd = node.staging.find_folder(device_root, COMPLETED)
+        if fd is None:
+            continue
+        try:
+            note = read_json(fd, upload_id.encode() + b".json")
+        except FileNotFoundError:
+            continue
+        finally:
+            os.close(fd)
+        metadata = metadata_of(note["metadata"])
+        same = note["bucket"] == address.bucket and note["key"] == address.key
+        if same and note["list"] == asked and metadata is not None:
+            return ObjectInfo(address.key, note["size"], note["modified"], metadata)
+    raise NoSuchUpload("There is no such upload.")
 
 
-def list_uploads(node: FolderNode, scope: Scope, prefix: str) -> list[UploadInfo]:
-    """By key and beginning. One that was published by a process that died then is left out."""
-    node.tree.check()
-    node.tree.bucket_place(scope.bucket)
-    found = []
-    for folder, bucket in _all_uploads(node):
-        upload = folder.upload
-        if bucket == scope.bucket and upload.key.startswith(scope.boundary) and upload.key.startswith(prefix):
-            found.append(upload)
-    return sorted(found, key=lambda upload: (upload.key.encode(), upload.initiated, upload.upload_id))
-
-
-def _all_uploads(node: FolderNode) -> Iterator[tuple[UploadFolder, str]]:
-    """Each upload, open until the next is asked for, and its bucket."""
-    for device_root in node.staging.device_roots():
-        for name in _names(node, join(join(device_root, STAGING), UPLOADS)):
-            with contextlib.suppress(NoSuchUpload):
-                upload_folder.check_upload_id(name)
-                found = upload_folder.open_upload_at(node, device_root, name)
-                if found is not None:
-                    try:
-                        yield found
-                    finally:
-                        found[0].close()
-
-
-def _names(node: FolderNode, place: bytes) -> list[str]:
-    try:
-        fd = node.tree.open_folder(place)
-    except OSError:
+def _names(node: FolderNode, device_root: bytes, folder: bytes) -> list[str]:
+    fd = node.staging.find_folder(device_root, folder)
+    if fd is None:
         return []
     try:
         return os.listdir(fd)
@@ -133,7 +125,7 @@ def clear_abandoned(node: FolderNode, older_than_seconds: float) -> int:
     node.records.clear_temporary(now - _HALF_WRITTEN_SECONDS)
     for device_root in node.staging.device_roots():
         uploads = join(join(device_root, STAGING), UPLOADS)
-        for name in _names(node, uploads):
+        for name in _names(node, device_root, UPLOADS):
             if name.startswith("gone-"):
                 _remove_gone(node, uploads, name)
                 continue
@@ -142,7 +134,7 @@ def clear_abandoned(node: FolderNode, older_than_seconds: float) -> int:
                 cleared += _clear_upload(node, found[0], now - older_than_seconds)
             elif _untouched_since(node, join(uploads, name.encode()), now - older_than_seconds):
                 _remove_gone(node, uploads, name)
-        _clear_answers(node, join(join(device_root, STAGING), COMPLETED), now - _COMPLETED_SECONDS)
+        _clear_answers(node, device_root, now - _COMPLETED_SECONDS)
     return cleared
 
 
@@ -187,9 +179,11 @@ def _remove_gone(node: FolderNode, uploads: bytes, name: str) -> None:
             os.close(parent)
 
 
-def _clear_answers(node: FolderNode, completed: bytes, before: float) -> None:
+def _clear_answers(node: FolderNode, device_root: bytes, before: float) -> None:
+    fd = node.staging.find_folder(device_root, COMPLETED)
+    if fd is None:
+        return
     with contextlib.suppress(OSError):
-        fd = node.tree.open_folder(completed)
         try:
             for name in os.listdir(fd):
                 if os.stat(name, dir_fd=fd, follow_symlinks=False).st_mtime < before:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
-from workspacesio.nodes.driver import KeyNotPossible, NodeReadOnly, NodeRefused
+from workspacesio.nodes.driver import FileInTheWay, KeyNotPossible, NodeReadOnly, NodeRefused
 from workspacesio.nodes.folder.inline import Inline
 from workspacesio.nodes.folder.locks import KeyLocks
 from workspacesio.nodes.folder.metadata import MetadataStore
@@ -66,6 +66,8 @@ class FolderNode:
         if self.read_only:
             raise NodeReadOnly("This node takes no writes.")
         self.tree.check()
+        if os.fstatvfs(self.tree.root_fd).f_flag & os.ST_RDONLY:
+            raise NodeReadOnly("The filesystem is mounted read-only.")
 
     def sync(self, fd: int) -> None:
         if self.durable:
@@ -86,4 +88,5 @@ def refuse(obstacle: Obstacle) -> None:
     """Raise what a writer gets who meets this obstacle."""
     if obstacle in (Obstacle.CLOSED, Obstacle.UNREADABLE):
         raise NodeRefused(f"This key can't be used here: {obstacle.value}.")
-    raise KeyNotPossible(f"This key can't be used here: {obstacle.value}.")
+    kind = FileInTheWay if obstacle is Obstacle.NOT_A_FOLDER else KeyNotPossible
+    raise kind(f"This key can't be used here: {obstacle.value}.")

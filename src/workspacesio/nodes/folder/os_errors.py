@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from workspacesio.nodes.driver import (
+    FileInTheWay,
+    FolderInTheWay,
     KeyNotPossible,
+    KeyTooLong,
     NodeDown,
     NodeError,
     NodeFull,
@@ -24,12 +27,12 @@ _SENTENCES: dict[int, tuple[type[NodeError], str]] = {
     errno.EBUSY: (NodeRefused, "The operating system is using this file or folder."),
     errno.EROFS: (NodeReadOnly, "The filesystem is mounted read-only."),
     errno.ENOENT: (NoSuchObject, "There is no such object."),
-    errno.ENAMETOOLONG: (KeyNotPossible, "The filesystem can't hold a name of this length."),
+    errno.ENAMETOOLONG: (KeyTooLong, "The filesystem can't hold a name of this length."),
     errno.EILSEQ: (KeyNotPossible, "The filesystem can't hold this name."),
     errno.EINVAL: (KeyNotPossible, "The filesystem can't hold this name."),
-    errno.ENOTDIR: (KeyNotPossible, "There is a file where a folder must be."),
-    errno.EISDIR: (KeyNotPossible, "There is a folder where the file must go."),
-    errno.ENOTEMPTY: (KeyNotPossible, "There is a folder where the file must go."),
+    errno.ENOTDIR: (FileInTheWay, "There is a file where a folder must be."),
+    errno.EISDIR: (FolderInTheWay, "There is a folder where the file must go."),
+    errno.ENOTEMPTY: (FolderInTheWay, "There is a folder where the file must go."),
     errno.EEXIST: (KeyNotPossible, "There is something else where the file must go."),
     errno.ELOOP: (KeyNotPossible, "A symbolic link is in the way."),
     errno.EXDEV: (KeyNotPossible, "Another filesystem is in the way."),

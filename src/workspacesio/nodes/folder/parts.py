@@ -7,11 +7,11 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 
-from workspacesio.nodes.driver import Buffer, Hasher, NodeError, NoSuchUpload, ObjectAddress, PartInfo
+from workspacesio.nodes.driver import Hasher, NoSuchUpload, ObjectAddress, PartInfo
 from workspacesio.nodes.folder import upload_folder
 from workspacesio.nodes.folder.json_files import create_json
 from workspacesio.nodes.folder.node import FolderNode
-from workspacesio.nodes.folder.receiving import Body, write_all
+from workspacesio.nodes.folder.receiving import Receiving, write_all
 from workspacesio.nodes.folder.staging import StagedFile
 from workspacesio.nodes.folder.upload_folder import StoredPart, UploadFolder, opened_upload
 
@@ -21,7 +21,7 @@ _MAX_GRID_BYTES = 15 << 40
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
-class StagedPartBody:
+class StagedPartBody(Receiving):
     """A `StagedPart` of a folder node."""
 
     def __init__(
@@ -34,37 +34,19 @@ class StagedPartBody:
         expected_size: int | None,
         hashers: Sequence[Hasher],
     ) -> None:
-        self._node = node
+        super().__init__(node, expected_size=expected_size, hashers=hashers)
         self._address = address
         self._upload_id = upload_id
         self._number = number
-        self._expected_size = expected_size
         self._published: PartInfo | None = None
-        self._discarded = False
-        self.size = 0
-        self.body = Body(node, self.open_sink, expected_size=expected_size, hashers=hashers)
-
-    async def write(self, data: Buffer) -> None:
-        await self.body.write(data)
-        self.size = self.body.size
-
-    async def finish(self) -> None:
-        await self.body.finish()
-        self.size = self.body.size
 
     async def publish(self, etag: str, checksums: Mapping[str, str]) -> PartInfo:
         if self._published is None:
-            if self._discarded:
-                raise NodeError("This part was discarded.")
-            await self.body.finish()
+            await self.finish()
             info = PartInfo(self._number, self.size, etag, dict(checksums), time.time())
             await self._node.in_thread(self._publish, info)
             self._published = info
         return self._published
-
-    async def discard(self) -> None:
-        self._discarded = True
-        await self.body.discard()
 
     def open_sink(self) -> StagedFile:
         """Where this part's bytes go. Blocking; raises NoSuchUpload."""

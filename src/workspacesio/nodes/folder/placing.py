@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from workspacesio.nodes.driver import KeyNotPossible, ObjectAddress
+from workspacesio.nodes.driver import FileInTheWay, FolderInTheWay, KeyNotPossible, ObjectAddress
 from workspacesio.nodes.folder import attributes
 from workspacesio.nodes.folder.metadata import FolderRecord
 from workspacesio.nodes.folder.node import FolderNode, refuse
@@ -18,13 +18,14 @@ from workspacesio.nodes.folder.resolve import Walk, join
 class Target:
     """`existing` is the lstat of what is at `place`. `missing` are the folders that lead there and don't exist.
 
-    `folder` is the deepest folder that exists on the way.
+    `folder` is the deepest folder that exists on the way. `direct`: no link leads to `place`.
     """
 
     place: bytes
     folder: bytes
     missing: tuple[bytes, ...]
     existing: os.stat_result | None
+    direct: bool = False
 
     @property
     def parent(self) -> bytes:
@@ -43,23 +44,24 @@ def locate(node: FolderNode, address: ObjectAddress) -> Target:
     walk = node.tree.address_walk(address)
     if walk.obstacle is not None:
         refuse(walk.obstacle)
+    direct = walk.link is None and not walk.visited
     if walk.missing:
-        return _target_in(walk, walk.missing)
+        return _target_in(walk, walk.missing, direct=direct)
     if stat.S_ISDIR(walk.stat.st_mode):
-        raise KeyNotPossible("There is a folder where the file must go.")
+        raise FolderInTheWay("There is a folder where the file must go.")
     if not stat.S_ISREG(walk.stat.st_mode):
         raise KeyNotPossible("There is something that is no file where the file must go.")
     parent = walk.place.rpartition(b"/")[0]
-    return Target(walk.place, parent, (), walk.stat)
+    return Target(walk.place, parent, (), walk.stat, direct)
 
 
-def _target_in(walk: Walk, missing: tuple[bytes, ...]) -> Target:
+def _target_in(walk: Walk, missing: tuple[bytes, ...], *, direct: bool) -> Target:
     if not stat.S_ISDIR(walk.stat.st_mode):
-        raise KeyNotPossible("There is a file where a folder must be.")
+        raise FileInTheWay("There is a file where a folder must be.")
     place = walk.place
     for name in missing:
         place = join(place, name)
-    return Target(place, walk.place, missing[:-1], None)
+    return Target(place, walk.place, missing[:-1], None, direct)
 
 
 def make_folders(node: FolderNode, folder: bytes, missing: tuple[bytes, ...]) -> bytes:

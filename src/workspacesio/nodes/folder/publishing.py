@@ -116,7 +116,7 @@ class Publication:
         """Step 3. False when something else is at the key than what the staged file was dressed for."""
         staged = self.staged
         with self.node.locks.key(target.place):
-            now = locate(self.node, self.address)
+            now = self._target_now(target, parent_fd)
             if now.place != target.place or _version(now.existing) != _version(target.existing):
                 return False
             check_preconditions(self.node, now, self.preconditions)
@@ -129,6 +129,16 @@ class Publication:
                     return False
             staged.published()
         return True
+
+    def _target_now(self, target: Target, parent_fd: int) -> Target:
+        """The key, looked up again. Where no link leads there, the folder that was opened says it alone."""
+        if not target.direct:
+            return locate(self.node, self.address)
+        try:
+            existing = os.stat(target.name, dir_fd=parent_fd, follow_symlinks=False)
+        except FileNotFoundError:
+            existing = None
+        return replace(target, existing=existing)
 
     def _published(self, target: Target, found: os.stat_result, metadata: ObjectMetadata) -> Published:
         old = target.existing

@@ -139,6 +139,37 @@ class Body:
             self.file.discard()
 
 
+class Receiving:
+    """What `StagedObject` and `StagedPart` share in a folder node: all but where the bytes go in the end.
+
+    `open_sink` says into which file a body goes that isn't small. It is called in a thread.
+    """
+
+    def __init__(self, node: FolderNode, *, expected_size: int | None, hashers: Sequence[Hasher]) -> None:
+        self.size = 0
+        self.body = Body(node, self.open_sink, expected_size=expected_size, hashers=hashers)
+        self._node = node
+        self._expected_size = expected_size
+        self._discarded = False
+
+    def open_sink(self) -> StagedFile:
+        raise NotImplementedError
+
+    async def write(self, data: Buffer) -> None:
+        await self.body.write(data)
+        self.size = self.body.size
+
+    async def finish(self) -> None:
+        if self._discarded:
+            raise NodeError("This was discarded.")
+        await self.body.finish()
+        self.size = self.body.size
+
+    async def discard(self) -> None:
+        self._discarded = True
+        await self.body.discard()
+
+
 def write_all(fd: int, chunks: Sequence[Buffer], offset: int) -> None:
     """pwritev(2) until everything is written."""
     rest = [memoryview(chunk) for chunk in chunks if len(chunk)]

@@ -16,10 +16,11 @@ from workspacesio.nodes.driver import (
 )
 from workspacesio.nodes.folder.markers import locked_folder
 from workspacesio.nodes.folder.metadata import EMPTY_MD5, FolderRecord, told_by
-from workspacesio.nodes.folder.node import FolderNode
+from workspacesio.nodes.folder.node import FolderNode, refuse
 from workspacesio.nodes.folder.placing import opened_folder, remove_empty_folders
 from workspacesio.nodes.folder.publishing import compare_etag
 from workspacesio.nodes.folder.reading import SETTLED_NS, at_rest, same_version
+from workspacesio.nodes.folder.resolve import Obstacle
 
 _ATTEMPTS = 50
 
@@ -30,6 +31,9 @@ def delete_object(node: FolderNode, address: ObjectAddress, preconditions: Preco
     boundary = node.tree.boundary_place(address.scope)
     for _ in range(_ATTEMPTS):
         walk = node.tree.address_walk(address)
+        if walk.obstacle in (Obstacle.CLOSED, Obstacle.UNREADABLE):
+            # There may be something, and it stays: "gone" would be a lie.
+            refuse(walk.obstacle)
         if not walk.found:
             return _nothing(preconditions)
         if address.key.endswith("/"):
@@ -90,24 +94,27 @@ def _delete_marker(
 
 
 def replace_metadata(
-    node: FolderNode, address: ObjectAddress, metadata: ObjectMetadata, expected_etag: str
+    node: FolderNode, address: ObjectAddress, metadata: ObjectMetadata, expected: ObjectInfo
 ) -> ObjectInfo:
-    """Write a new record and nothing else. An empty ETag in `metadata` keeps the object's. Blocking."""
+    """Write a new record and nothing else. An empty ETag in `metadata` keeps the object's. Blocking.
+
+    Raises ObjectChanged unless the object, its record included, is as `expected`.
+    """
     node.check_writable()
     walk = node.tree.address_walk(address)
     if not walk.found:
         raise NoSuchObject("There is no such object.")
     if address.key.endswith("/"):
-        return _replace_marker(node, address, walk.place, metadata, expected_etag)
+        return _replace_marker(node, address, walk.place, metadata, expected)
     with node.locks.key(walk.place):
         fd, found = node.tree.open_file(walk.place)
         try:
             raw = node.records.record(fd, found)
-            current = told_by(raw, found, address.key)
+            told = told_by(raw, found, address.key)
             if raw is None and not _rests(fd, found):
                 raise ObjectChanged("Somebody is writing the object in place.")
-            _expect(current.etag, expected_etag)
-            metadata = metadata if metadata.etag else replace(metadata, etag=current.etag)
+            _expect(ObjectInfo(address.key, found.st_size, found.st_mtime, told), expected)
+            metadata = metadata if metadata.etag else replace(metadata, etag=told.etag)
             if not node.records.write(fd, found, metadata, durable=node.durable):
                 node.records.forget(found)
             node.sync(fd)
@@ -125,12 +132,12 @@ def _rests(fd: int, found: os.stat_result) -> bool:
 
 
 def _replace_marker(
-    node: FolderNode, address: ObjectAddress, place: bytes, metadata: ObjectMetadata, expected_etag: str
+    node: FolderNode, address: ObjectAddress, place: bytes, metadata: ObjectMetadata, expected: ObjectInfo
 ) -> ObjectInfo:
     with locked_folder(node, place) as (fd, found, record):
         if record.marker is None:
             raise NoSuchObject("There is no such object.")
-        _expect(record.marker.etag, expected_etag)
+        _expect(ObjectInfo(address.key, 0, record.modified, record.marker), expected)
         metadata = metadata if metadata.etag else replace(metadata, etag=EMPTY_MD5)
         marked = replace(record, marker=metadata)
         node.records.write_folder(fd, found.st_ino, marked, durable=node.durable)
@@ -138,6 +145,6 @@ def _replace_marker(
     return ObjectInfo(address.key, 0, record.modified, metadata)
 
 
-def _expect(etag: str, expected: str) -> None:
-    if expected and etag != expected:
+def _expect(current: ObjectInfo, expected: ObjectInfo) -> None:
+    if current != expected:
         raise ObjectChanged("The object is another by now.")

@@ -27,7 +27,7 @@ from collections.abc import Sequence
 
 from workspacesio.domain import names
 from workspacesio.domain.vocabulary import FolderLayout
-from workspacesio.nodes.driver import KeyNotPossible, NoSuchBucket, ObjectAddress, Scope
+from workspacesio.nodes.driver import KeyNotPossible, KeyTooLong, NoSuchBucket, ObjectAddress, Scope
 from workspacesio.nodes.folder import syscalls
 from workspacesio.nodes.folder.os_errors import translated
 from workspacesio.nodes.folder.root_folder import RootFolder
@@ -49,6 +49,18 @@ SYSTEM_NAMES = frozenset(name.encode() for name in names.SYSTEM_FOLDERS)
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK
 _ABSENT_ERRNOS = frozenset({errno.ENOENT, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL})
+
+
+def check_key(key: str) -> None:
+    """Raise KeyTooLong or KeyNotPossible where `key` can't name a plain file."""
+    problem = names.key_problem(key)
+    if problem is None:
+        return
+    whole = key.encode(errors="surrogatepass")
+    lengths = [len(component) for component in whole.split(b"/")]
+    too_long = len(whole) > names.MAX_KEY_BYTES or max(lengths) > names.MAX_COMPONENT_BYTES
+    kind = KeyTooLong if too_long else KeyNotPossible
+    raise kind(f"This key can't be used here: {problem}.")
 
 
 class NodeTree(RootFolder):
@@ -104,9 +116,7 @@ class NodeTree(RootFolder):
 
     def address_walk(self, address: ObjectAddress) -> Walk:
         """`walk` of an object's address after the rules for keys. Raises KeyNotPossible, NoSuchBucket."""
-        problem = names.key_problem(address.key)
-        if problem is not None:
-            raise KeyNotPossible(f"This key can't be used here: {problem}.")
+        check_key(address.key)
         if not address.key.startswith(address.boundary):
             raise KeyNotPossible("This key does not lie in the workspace.")
         return self.walk(address.scope, address.key)

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from workspacesio.nodes.driver import (
     NO_PRECONDITIONS,
     Buffer,
+    FolderTakesNoContent,
     Hasher,
-    KeyNotPossible,
-    NodeError,
     ObjectAddress,
     ObjectMetadata,
     Preconditions,
@@ -19,13 +18,13 @@ from workspacesio.nodes.folder.markers import publish_marker
 from workspacesio.nodes.folder.node import FolderNode
 from workspacesio.nodes.folder.opening import in_memory
 from workspacesio.nodes.folder.os_errors import translated
-from workspacesio.nodes.folder.placing import locate
+from workspacesio.nodes.folder.placing import Target, locate
 from workspacesio.nodes.folder.publishing import Publication
-from workspacesio.nodes.folder.receiving import Body, write_all
+from workspacesio.nodes.folder.receiving import Receiving, write_all
 from workspacesio.nodes.folder.staging import StagedFile
 
 
-class StagedBody:
+class StagedBody(Receiving):
     """A `StagedObject` of a folder node."""
 
     def __init__(
@@ -36,47 +35,40 @@ class StagedBody:
         expected_size: int | None,
         hashers: Sequence[Hasher],
     ) -> None:
-        self._node = node
+        super().__init__(node, expected_size=expected_size, hashers=hashers)
         self._address = address
-        self._expected_size = expected_size
         self._published: Published | None = None
-        self._discarded = False
         self._synced = False
-        self.size = 0
-        self.body = Body(node, self.open_sink, expected_size=expected_size, hashers=hashers)
+        self._located: Target | None = None
 
     async def write(self, data: Buffer) -> None:
         check_takes_content(self._address, len(data))
-        await self.body.write(data)
-        self.size = self.body.size
+        await super().write(data)
 
     async def finish(self) -> None:
         """Flushes the bytes too, so that little time passes between deciding again and becoming visible."""
-        await self.body.finish()
-        self.size = self.body.size
+        await super().finish()
         if self._node.durable and self.body.file is not None and not self._synced:
             await self._node.in_thread(_sync_content, self.body.file)
             self._synced = True
 
     async def current_size(self) -> int | None:
-        return await current_size(self._node, self._address)
+        """As the contract says; where the key lies is remembered for publishing, which looks again by itself."""
+        if self._address.key.endswith("/"):
+            return None
+        self._located = target = await look_for(self._node, self._address)
+        return None if target.existing is None else target.existing.st_size
 
     async def publish(
         self, metadata: ObjectMetadata, preconditions: Preconditions = NO_PRECONDITIONS
     ) -> Published:
         if self._published is None:
-            if self._discarded:
-                raise NodeError("This object was discarded.")
-            await self.body.finish()
+            await super().finish()
             if self.body.file is None and self.size <= INLINE_BYTES and self._node.writes_inline:
                 self._published = self._node.inline.run(self._publish, metadata, preconditions)
             else:
                 self._published = await self._node.in_thread(self._publish, metadata, preconditions)
         return self._published
-
-    async def discard(self) -> None:
-        self._discarded = True
-        await self.body.discard()
 
     def open_sink(self) -> StagedFile:
         """An empty staged file on the filesystem where the object will lie. Blocking."""
@@ -91,7 +83,8 @@ class StagedBody:
             return publish_marker(node, self._address, metadata, preconditions)
         file = self.body.file
         if file is None:
-            target = locate(node, self._address)
+            target = self._located or locate(node, self._address)
+            self._located = None
             file = node.staging.create(node.staging.device_root(target.folder))
             try:
                 write_all(file.fd, self.body.content, 0)
@@ -112,22 +105,27 @@ def _sync_content(file: StagedFile) -> None:
 
 
 def check_takes_content(address: ObjectAddress, size: int) -> None:
-    """Raises KeyNotPossible where bytes would be dropped: a folder's own entry has none."""
+    """Raises FolderTakesNoContent where bytes would be dropped: a folder's own entry has none."""
     if size and address.key.endswith("/"):
-        raise KeyNotPossible("A key that ends with '/' is a folder here and can't have content.")
+        raise FolderTakesNoContent("A key that ends with '/' is a folder here and can't have content.")
 
 
 async def current_size(node: FolderNode, address: ObjectAddress) -> int | None:
     """The size of what publishing at `address` would replace, or None. Raises KeyNotPossible, NodeRefused."""
-    with translated():
-        if node.writes_inline or in_memory(node, address):
-            return node.inline.run(_current_size, node, address)
-    return await node.in_thread(_current_size, node, address)
-
-
-def _current_size(node: FolderNode, address: ObjectAddress) -> int | None:
-    node.tree.check()
     if address.key.endswith("/"):
         return None
-    existing = locate(node, address).existing
+    existing = (await look_for(node, address)).existing
     return None if existing is None else existing.st_size
+
+
+async def look_for(node: FolderNode, address: ObjectAddress) -> Target:
+    """`locate`, on the loop where nothing has to be waited for. Raises KeyNotPossible, NodeRefused, NodeDown."""
+    with translated():
+        if node.writes_inline or in_memory(node, address):
+            return node.inline.run(_look_for, node, address)
+    return await node.in_thread(_look_for, node, address)
+
+
+def _look_for(node: FolderNode, address: ObjectAddress) -> Target:
+    node.tree.check()
+    return locate(node, address)

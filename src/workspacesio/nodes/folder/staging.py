@@ -13,6 +13,7 @@ import errno
 import fcntl
 import os
 import secrets
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,12 @@ NEW = b"new"
 UPLOADS = b"uploads"
 COMPLETED = b"completed"
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+_UNTRUSTED = (
+    f"The folder {STAGING_FOLDER} at the root of this node {{}}, so nothing is written here; "
+    "the node's operator has to move it away."
+)
 
 
 class StagedFile:
@@ -109,25 +116,47 @@ class Staging:
 
     def open_folder(self, device_root: bytes, name: bytes) -> int:
         """A descriptor of the sub-folder `name` of the staging folder at `device_root`, made when missing."""
-        place = join(join(device_root, STAGING), name)
         try:
-            fd = self._tree.open_folder(place)
+            return self._open_private(device_root, name)
         except FileNotFoundError:
             self._make(device_root, name)
+            return self._open_private(device_root, name)
+
+    def find_folder(self, device_root: bytes, name: bytes) -> int | None:
+        """As `open_folder` for who only looks: None where there is no such folder, or none to be trusted."""
+        try:
+            return self._open_private(device_root, name)
+        except (OSError, NodeRefused):
+            return None
+
+    def _open_private(self, device_root: bytes, name: bytes) -> int:
+        """Both are looked at each time: whoever may write in the first can put another in the second's place."""
+        staging = join(device_root, STAGING)
+        if not _is_private(os.stat(staging, dir_fd=self._tree.root_fd, follow_symlinks=False)):
+            os.close(self._checked(staging))
+        return self._checked(join(staging, name))
+
+    def _checked(self, place: bytes) -> int:
+        """A descriptor of the folder, which nobody else may enter from now on. Raises NodeRefused."""
+        try:
             fd = self._tree.open_folder(place)
-        if os.fstat(fd).st_uid != os.geteuid():
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.ENOTDIR):
+                raise NodeRefused(_UNTRUSTED.format("is no folder")) from error
+            raise
+        try:
+            _take_private(fd)
+        except BaseException:
             os.close(fd)
-            raise NodeRefused(f"The folder {STAGING_FOLDER} of this node belongs to another account.")
+            raise
         return fd
 
     def _make(self, device_root: bytes, name: bytes) -> None:
         root = self._tree.open_folder(device_root)
         try:
             _make_private(root, STAGING)
-            staging = self._tree.open_folder(join(device_root, STAGING))
+            staging = self._checked(join(device_root, STAGING))
             try:
-                if os.fstat(staging).st_uid != os.geteuid():
-                    raise NodeRefused(f"The folder {STAGING_FOLDER} of this node belongs to another account.")
                 _make_private(staging, name)
                 os.fsync(staging)
             finally:
@@ -201,12 +230,9 @@ class Staging:
         """Remove the files of writers that died; returns how many."""
         cleared = 0
         for device_root in self.device_roots():
-            try:
-                folder_fd = self._tree.open_folder(join(join(device_root, STAGING), NEW))
-            except OSError as error:
-                if error.errno in (errno.ENOENT, errno.EXDEV, errno.ENOTDIR, errno.EACCES):
-                    continue
-                raise
+            folder_fd = self.find_folder(device_root, NEW)
+            if folder_fd is None:
+                continue
             try:
                 cleared += sum(_clear_if_dead(folder_fd, name) for name in os.listdir(folder_fd))
             finally:
@@ -226,6 +252,24 @@ def mount_number(fd: int) -> int:
 def _make_private(parent_fd: int, name: bytes) -> None:
     with contextlib.suppress(FileExistsError):
         os.mkdir(name, 0o700, dir_fd=parent_fd)
+
+
+def _is_private(found: os.stat_result) -> bool:
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077
+
+
+def _take_private(fd: int) -> None:
+    """Take everybody else's permissions from a staging folder of ours. Raises NodeRefused.
+
+    On filesystems that keep no modes, chmod(2) is refused or changes nothing, and whoever may write there may
+    write the objects as well.
+    """
+    found = os.fstat(fd)
+    if found.st_uid != os.geteuid():
+        raise NodeRefused(_UNTRUSTED.format("belongs to another account"))
+    if not _is_private(found):
+        with contextlib.suppress(PermissionError):
+            os.fchmod(fd, 0o700)
 
 
 def _clear_if_dead(folder_fd: int, name: str) -> bool:
