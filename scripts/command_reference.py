@@ -15,7 +15,8 @@ INTRODUCTION = """\
 Exit status: 0 done, 1 refused or failed, 2 wrong usage; `wio mc` and `wio exec` end with that of what they run.
 Errors go to standard error in one sentence that says what to do next. Every listing takes `--json`.
 
-A workspace is written `name/path` or `owner/name/path`. Durations are a number and `s`, `m`, `h`, `d` or `w`; a
+A workspace is written `name/path`, `owner/name/path` or `owner:name/path`, as [terminology](terminology.md) says.
+Durations are a number and `s`, `m`, `h`, `d` or `w`; a
 date such as `2027-01-31` holds until its end.
 
 | what | where |

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from api.plane import Plane
@@ -172,6 +174,36 @@ def test_nobody_opens_other_peoples_workspaces_to_everybody(plane: Plane) -> Non
     opened = plane.workspace("ada", "open", public=True)
     plane.do("root", "PATCH", "/roots/public", {"type": "private"})
     plane.refused(404, None, "carol", "GET", f"/workspaces/{opened['id']}")
+
+
+def test_owners_see_in_the_audit_that_everybody_may_read_or_no_more(plane: Plane) -> None:
+    opened = [plane.workspace(who, name, public=True)["id"] for who, name in (("ada", "a"), ("ada", "b"))]
+    others = plane.workspace("bob", "c", public=True)["id"]
+    apart = plane.workspace("ada", "apart")["id"]
+    mine = plane.workspace("root", "mine", public=True)["id"]
+    plane.do("root", "PATCH", "/roots/public", {"type": "private"})
+
+    def told(who: str, workspace_id: int) -> list[dict[str, Any]]:
+        found = plane.do(who, "GET", f"/workspaces/{workspace_id}")["reference"]
+        records = plane.do(who, "GET", "/audit", workspace=found)
+        return [one for one in records if one["verb"].startswith("workspace.made_")]
+
+    for who, workspace_id in (("ada", opened[0]), ("ada", opened[1]), ("bob", others), ("root", mine)):
+        (one,) = told(who, workspace_id)
+        assert (one["actor"], one["verb"], one["details"]) == (
+            "root",
+            "workspace.made_private",
+            {"root": "public"},
+        )
+    assert told("ada", apart) == []
+    assert [one["target"] for one in plane.do("bob", "GET", "/audit") if "made" in one["verb"]] == ["c"]
+    for who, workspace_id in (("ada", opened[0]), ("ada", opened[1]), ("bob", others)):
+        plane.do(who, "DELETE", f"/workspaces/{workspace_id}")
+    plane.do("root", "PATCH", "/roots/public", {"type": "public"})
+    assert [one["verb"] for one in told("root", mine)] == ["workspace.made_public", "workspace.made_private"]
+    # Nothing else that changes in a root is told so.
+    plane.do("root", "PATCH", "/roots/public", {"type": "public", "create": "nobody"})
+    assert len(told("root", mine)) == 2
 
 
 def test_a_root_with_workspaces_stays(plane: Plane) -> None:

@@ -224,3 +224,23 @@ def test_who_has_access_and_through_what(plane: Plane, scans: int) -> None:
     plane.do("root", "POST", "/users/bob/disable")
     found = plane.do("ada", "GET", f"/workspaces/{scans}/access")
     assert "bob" not in {one["user"] for one in found}
+
+
+def test_a_share_of_a_folder_where_nothing_is_says_so(plane: Plane) -> None:
+    made = plane.workspace("ada", "scans")
+    assert plane.share("ada", made["id"], "bob")["empty"] is True
+    plane.write_file("private/ada/scans/here/x.txt")
+    assert plane.share("ada", made["id"], "bob")["empty"] is False
+    assert plane.share("ada", made["id"], "bob", folder="here")["empty"] is False
+    assert plane.share("ada", made["id"], "bob", folder="her")["empty"] is True
+    # What isn't served, as only its owner may read it, is as good as not there.
+    hidden = plane.write_file("private/ada/scans/closed/x.txt")
+    hidden.chmod(0o600)
+    assert plane.share("ada", made["id"], "bob", folder="closed")["empty"] is True
+
+
+def test_a_share_is_given_though_the_node_is_down(plane: Plane) -> None:
+    made = plane.workspace("ada", "scans")
+    plane.folder.rename(plane.folder.with_name("away"))
+    answer = plane.share("ada", made["id"], "bob")
+    assert (answer["enforced"], answer["empty"]) == ("enforced", None)

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from api.plane import PASSWORD, Plane
 from workspacesio.database.tables import ApiKey, Credential, OneTimeToken, SignIn, User
 from workspacesio.services.one_time_tokens import ensure_setup_token
+from workspacesio.services.sign_in_limits import PER_ADDRESS
 
 
 def _registration(username: str, **fields: Any) -> dict[str, Any]:
@@ -172,6 +173,31 @@ def test_guessing_is_limited_by_account_and_address(plane: Plane, account: str) 
 def test_right_passwords_are_not_limited(plane: Plane) -> None:
     for _ in range(12):
         plane.do(None, "POST", "/sign-in", {"email": "ada@example.org", "password": PASSWORD})
+
+
+def test_registering_is_limited_by_address(plane: Plane) -> None:
+    """Whether it succeeds or not: it makes accounts, tells whose there are, and costs a slow hash."""
+    for number in range(PER_ADDRESS - 1):
+        plane.refused(409, "taken", None, "POST", "/register", _registration("ada", email=f"{number}@b.org"))
+    plane.do(None, "POST", "/register", _registration("newcomer"))
+    error = plane.refused(429, "too_many_attempts", None, "POST", "/register", _registration("another"))
+    assert error["message"] == "Too many registrations from your address; try again in 15 minutes."
+    assert error["details"] == {"retry_after_seconds": 900}
+    # Signing in has a limit of its own, as have others.
+    plane.do(None, "POST", "/sign-in", {"email": "ada", "password": PASSWORD})
+    plane.address = "192.0.2.8"
+    plane.do(None, "POST", "/register", _registration("another"))
+    plane.address = "192.0.2.7"
+    plane.clock.advance(minutes=15)
+    plane.do(None, "POST", "/register", _registration("third"))
+
+
+def test_invited_people_are_not_limited(plane: Plane) -> None:
+    people = [f"p{number}" for number in range(PER_ADDRESS + 1)]
+    body = {"emails": [f"{one}@example.org" for one in people]}
+    made = plane.do("root", "POST", "/users/invitations", body)
+    for one, invitation in zip(people, made, strict=True):
+        plane.do(None, "POST", "/register", _registration(one, invitation=invitation["token"]))
 
 
 def test_a_disabled_user_does_nothing(plane: Plane) -> None:

@@ -167,6 +167,15 @@ def test_sharing(ada: Person, ben: Person, running: Service) -> None:
     assert said.startswith("ben may read ada/shared/. Enforced.\n")
     assert f"  wio login {running.api_url}" in said
     assert said.endswith("  wio mc ls ada/shared/\n")
+    assert "\nThere is nothing at ada/shared/ yet that could be read; " in said
+    there = os.path.join(running.folder, ada.json("w", "show", "shared")["prefix"], "there")
+    os.makedirs(there)
+    with open(os.path.join(there, "x"), "w", encoding="utf-8") as file:
+        file.write("x")
+    assert "There is nothing" not in ada.wio("share", "shared/there", "ben")
+    ada.wio("unshare", "shared/there", "ben")
+    assert ada.json("share", "shared/their", "ben")["empty"] is True
+    ada.wio("unshare", "shared/their", "ben")
     given = ada.json("share", "shared/in it", "ben", "--permission", "readwrite", "--expires", "7d")
     assert (given["folder"], given["level"], given["enforced"]) == ("in it/", "readwrite", "enforced")
     ends = datetime.fromisoformat(given["expires_at"])

@@ -237,7 +237,10 @@ def test_watch(place: Place) -> None:
         assert watching.stdout is not None
         writer.start()
         try:
-            event: dict[str, Any] = json.loads(watching.stdout.readline())
+            # An event of a moment ago may still be on its way when the watching begins.
+            event: dict[str, Any] = next(
+                event for line in watching.stdout if "/seen-" in (event := json.loads(line))["events"]["path"]
+            )
         finally:
             stopped.set()
             writer.join()
@@ -413,3 +416,24 @@ def test_a_missing_client_is_named(people: dict[str, Person], tmp_path: os.PathL
     assert "Midnight Commander has the same name" in done.stderr
     os.symlink(ada.environment["WIO_MC"], os.path.join(folder, "mcli"))
     assert ada.shell("wio", "mc", "ls", "data/", env={"WIO_MC": "", "PATH": path}).returncode == 0
+
+
+def test_an_exact_reference_reaches_what_another_reading_hides(people: dict[str, Person]) -> None:
+    """`ben/files/` of ada's own workspace `ben`, and of ben's workspace `files`."""
+    ada, ben = people["ada"], people["ben"]
+    for person, name in ((ada, "ben"), (ben, "files")):
+        person.wio("create", name)
+    ben.wio("share", "files", "ada", "--permission", "readwrite")
+    refused = ada.run("mc", "cp", "ben/files/x", "copy")
+    assert refused.returncode == 1
+    assert "'ben/files/x' can mean ada:ben/files/x or ben:files/x; write one of these." in refused.stderr
+    put(ada, "ada:ben/files/x", "mine\n")
+    put(ada, "ben:files/x", "theirs\n")
+    assert ben.wio("mc", "cat", "files/x") == "theirs\n"
+    assert mc(ada, "cat", "ada:ben/files/x") == "mine\n"
+    assert mc(ada, "cat", "wio:ben:files/x") == "theirs\n"
+    assert mc(ada, "cp", "ben:files/x", "ada:ben/copy").startswith("`ben:files/x` -> `ada:ben/copy`")
+    with open(local(ada, "ben:files"), "w") as file:
+        file.write("local")
+    assert mc(ada, "cat", "./ben:files") == "local"
+    os.unlink(local(ada, "ben:files"))

@@ -314,6 +314,9 @@ def test_a_prefix_is_an_ancestor_of_exactly_the_keys_that_begin_with_it(key: str
         ("o/w/f/k", [(None, "o", "w/f/k"), ("o", "w", "f/k")]),
         ("o/w/f/", [(None, "o", "w/f/"), ("o", "w", "f/")]),
         ("w/*", [(None, "w", "*"), ("w", "*", "")]),
+        ("o:w", [("o", "w", "")]),
+        ("o:w/f/k", [("o", "w", "f/k")]),
+        ("o/w:x/k", [(None, "o", "w:x/k"), ("o", "w:x", "k")]),
     ],
 )
 def test_references(text: str, readings: list[tuple[str | None, str, str]]) -> None:
@@ -322,10 +325,38 @@ def test_references(text: str, readings: list[tuple[str | None, str, str]]) -> N
 
 
 @pytest.mark.parametrize(
-    "text", ["", "/", "/w", "//", "w//", "w//k", "o/w//k", "w/../k", "../w", "o/..", "w/./k", "w\0"]
+    "text",
+    [
+        ":",
+        "o:",
+        ":w",
+        "o:/k",
+        "o:w:x/k",
+        "..:w",
+        "o:..",
+        "",
+        "/",
+        "/w",
+        "//",
+        "w//",
+        "w//k",
+        "o/w//k",
+        "w/../k",
+        "../w",
+        "o/..",
+        "w/./k",
+        "w\0",
+    ],
 )
 def test_no_references(text: str) -> None:
     assert _is_refused(parse_reference, text)
+
+
+def test_no_name_holds_the_colon_of_an_exact_reference() -> None:
+    assert workspace_name_problem("a:b") == "it holds ':'"
+    assert workspace_name_from_folder("a:b") == "a_b"
+    assert _is_refused(check_username, "a:b")
+    assert _is_refused(check_username, "wio")
 
 
 @given(st.text(max_size=20) | keys)
@@ -333,7 +364,8 @@ def test_the_readings_of_a_reference_say_what_was_typed(text: str) -> None:
     if _is_refused(parse_reference, text):
         return
     for owner, name, path in parse_reference(text).readings():
-        spelled = "/".join(part for part in (owner, name, path) if part)
+        first = f"{owner}:{name}" if ":" in text.partition("/")[0] else "/".join(filter(None, (owner, name)))
+        spelled = f"{first}/{path}".removesuffix("/") if not path else f"{first}/{path}"
         assert spelled == text.removesuffix("/") or spelled == text
         assert not path.startswith("/")
 

@@ -78,21 +78,54 @@ def test_what_can_not_be_served_is_refused_in_one_sentence(tree: str, tmp_path: 
     nonsense = tmp_path / "nonsense.pem"
     nonsense.write_text("nonsense")
     given = ["--certificate", str(nonsense), "--key", str(nonsense)]
-    same = str(free_port())
     for options, said in (
-        (["--port", "99999"], "--port is a number from 1 to 65535."),
         (["--host", "203.0.113.7"], "This machine has no address 203.0.113.7; choose another with --host."),
         (
             ["--host", "no such name"],
             "No machine is called 'no such name'; --host is a name or an address of this one.",
         ),
-        (["--port", same, "--s3-port", same], "--port and --s3-port are two different ports."),
         (given, f"{nonsense} and {nonsense} are no certificate and its key; give PEM, without a password."),
     ):
         assert sentence(tree, state, *free_ports(), *options) == said
     missing = str(tmp_path / "missing")
     assert sentence(missing, state) == f"{missing} is not a folder; name one that exists."
     assert "can't be used" in sentence(tree, "/proc/state")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--port", "99999"], "argument --port: '99999' is no number from 1 to 65535; "),
+        (["--s3-port", "0"], "argument --s3-port: '0' is no number from 1 to 65535; "),
+        (["--port", "http"], "argument --port: 'http' is no number from 1 to 65535; "),
+        (["--port", "8200", "--s3-port", "8200"], "--port and --s3-port are two different ports."),
+    ],
+)
+def test_a_port_that_can_not_be_meant_is_wrong_usage(tmp_path: Path, options: list[str], said: str) -> None:
+    state = tmp_path / "state"
+    command = [WIO, "serve", "--state-dir", str(state), *options]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert (ended.returncode, ended.stdout) == (2, ""), ended.stderr
+    assert ended.stderr.startswith(f"wio: {said}")
+    assert ended.stderr.count("\n") == 1
+    assert not state.exists()
+
+
+@pytest.mark.parametrize("role", ["api", "s3", "worker"])
+def test_a_part_that_runs_alone_says_so(tmp_path: Path, role: str) -> None:
+    state = str(tmp_path / "state")
+    command = [WIO, "serve", "--role", role, "--state-dir", state, *free_ports()]
+    part = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert part.stdout is not None
+    try:
+        line = part.stdout.readline()
+        option = {"api": "--port", "s3": "--s3-port"}.get(role)
+        where = f"listens at http://localhost:{command[command.index(option) + 1]}" if option else "works"
+        assert line == f"WorkspacesIO's {role} part {where}, on the state folder {state}; it logs here.\n"
+    finally:
+        part.send_signal(signal.SIGTERM)
+        part.communicate(timeout=30)
+    assert part.returncode == 0
 
 
 # --- processes ---------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import urllib.request
 import botocore.exceptions
 import pytest
 
+from accidents.wire import Keys, from_every_worker, key_path, send
 from journeys.conftest import TREE
 from servers.clients import CLIENTS, Refused, boto3_client
 from servers.service import Service
@@ -42,17 +43,27 @@ def test_a_share_is_read_with_every_client_until_it_is_taken_back(each_database:
         with urllib.request.urlopen(link) as answer:
             assert answer.read() == b"2"
 
+    keys = Keys.of(credential)
+    readable = from_every_worker(lambda: keys.get(key_path(bucket, prefix + "raw/a/b")))
+    assert {(answer.status, answer.body) for answer in readable} == {(200, b"2")}
+
     ada.wio("unshare", "plates", "bob")
 
     for name, client in clients.items():
-        # That each worker refuses is shown in tests/accidents, which makes sure to ask both.
-        for _ in range(4):
-            with pytest.raises(Refused):
-                client.read(bucket, prefix + "2026-01/plate-1.csv")
+        with pytest.raises(Refused):
+            client.read(bucket, prefix + "2026-01/plate-1.csv")
         with pytest.raises(Refused):
             client.list(bucket, prefix)
         assert name
+    # The clients reach whichever worker is idle; these reach both.
+    plate = key_path(bucket, prefix + "2026-01/plate-1.csv")
+    for ask in (lambda: keys.get(plate), lambda: keys.list(bucket, prefix)):
+        answers = from_every_worker(ask)
+        assert {(answer.status, answer.code) for answer in answers} == {(403, "AccessDenied")}
     for link in links:
+        target = link.removeprefix(each_database.s3_url)
+        asked = from_every_worker(lambda target=target: send(keys.host, keys.port, "GET", target, {}))
+        assert {answer.status for answer in asked} == {403}
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(link)
         with refused.value as answer:

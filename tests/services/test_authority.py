@@ -6,7 +6,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, insert, select, update
 
 from database.kinds import clear, database_fixture
 from database.worlds import NOW, RootRow, ShareRow, UserRow, WorkspaceRow, World
@@ -102,6 +102,44 @@ def test_revoked_is_refused_at_once(server: Server, *, remembered: bool) -> None
         revoke_credential(session, user_id=1, credential_id=issued.credential_id, now=NOW)
     assert _by(server, issued) == NotIdentified("revoked")
     assert isinstance(_by(server, other), Identified)
+
+
+@pytest.mark.parametrize("since", ["nothing", "another user's credential", "the user's own credential"])
+def test_a_credential_issued_after_a_backup_is_none_after_its_restoration(server: Server, since: str) -> None:
+    """An older database gives the same numbers again, to others; the secret is the same."""
+    issued = issue(server.database)
+    with server.database.engine.begin() as connection:
+        connection.execute(delete(Credential).where(Credential.id == issued.credential_id))
+        if since != "nothing":
+            user = 1 if "own" in since else 2
+            connection.execute(
+                insert(Credential).values(
+                    id=issued.credential_id,
+                    user_id=user,
+                    node_id=1,
+                    access_key_id="WIOANOTHER",
+                    issued_at=NOW,
+                    expires_at=NOW + timedelta(hours=1),
+                )
+            )
+    assert _by(Server(server.database), issued) == NotIdentified("revoked")
+    assert isinstance(_by(server, issue(server.database)), Identified)
+
+
+def test_a_user_number_that_another_has_after_a_restoration_opens_nothing(server: Server) -> None:
+    issued = issue(server.database, 2)
+    with server.database.engine.begin() as connection:
+        connection.execute(update(Credential).where(Credential.id == issued.credential_id).values(user_id=1))
+    assert _by(Server(server.database), issued) == NotIdentified("revoked")
+
+
+def test_a_credential_that_is_known_costs_no_query(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = issue(server.database), issue(server.database)
+    assert isinstance(_by(server, one), Identified)
+    assert isinstance(_by(server, other), Identified)
+    monkeypatch.setattr(server.rights, "_database", None)
+    for issued in (one, other, one):
+        assert isinstance(_by(server, issued), Identified)
 
 
 @pytest.mark.parametrize("change", ["disabled", "gone"])

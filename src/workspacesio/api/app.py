@@ -1,6 +1,7 @@
 """The application: all routes under /api/v1, behind one edge."""
 
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
 import workspacesio
@@ -18,6 +19,7 @@ from workspacesio.api import (
     workspace_routes,
 )
 from workspacesio.api.context import ServerContext
+from workspacesio.api.dependencies import is_open
 from workspacesio.api.edge import Edge, on_unforeseen
 from workspacesio.api.error_responses import ErrorAnswer, add_error_handlers
 
@@ -62,5 +64,12 @@ def create_routes(context: ServerContext) -> FastAPI:
     v1 = APIRouter(prefix=PREFIX)
     for area in _AREAS:
         v1.include_router(area.router)
+    app.state.open_routes = frozenset(
+        (method, PREFIX + route.path)
+        for area in _AREAS
+        for route in area.router.routes
+        if isinstance(route, APIRoute) and is_open(route)
+        for method in route.methods or ()
+    )
     app.include_router(v1)
     return app

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from workspacesio.api.dependencies import SignedIn
-from workspacesio.api.fields import Instant, Line
+from workspacesio.api.fields import MAX_ID, Instant, Line
 from workspacesio.services.audit import MAX_RECORDS, list_records
 from workspacesio.services.references import ReadOrWrite, resolve_reference
 
@@ -14,6 +14,7 @@ router = APIRouter(tags=["audit"])
 
 
 class AuditAnswer(BaseModel):
+    id: int
     at: Instant
     actor: str
     verb: str
@@ -26,6 +27,7 @@ def audit(
     call: SignedIn,
     workspace: Annotated[Line | None, Query(description="A workspace reference.")] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_RECORDS)] = 100,
+    after: Annotated[int | None, Query(ge=1, le=MAX_ID, description="Go on behind the record of this id.")] = None,
 ) -> list[AuditAnswer]:
     """The newest records first: all for administrators, for others those of their own workspaces."""
     with call.read() as (session, actor, now):
@@ -34,8 +36,10 @@ def audit(
             workspace_id = resolve_reference(
                 session, actor=actor, reference=workspace, purpose=ReadOrWrite.READ, now=now
             ).workspace_id
-        rows = list_records(session, actor=actor, workspace_id=workspace_id, limit=limit, now=now)
+        rows = list_records(session, actor=actor, workspace_id=workspace_id, limit=limit, after=after, now=now)
         return [
-            AuditAnswer(at=row.at, actor=row.actor, verb=row.verb, target=row.target, details=row.details)
+            AuditAnswer(
+                id=row.id, at=row.at, actor=row.actor, verb=row.verb, target=row.target, details=row.details
+            )
             for row in rows
         ]

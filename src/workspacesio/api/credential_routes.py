@@ -7,15 +7,18 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from workspacesio.api.dependencies import SignedIn
+from workspacesio.api.dependencies import SignedIn, Step
 from workspacesio.api.fields import Body, Enforced, Id, Instant, LevelWord, Line, Name
 from workspacesio.api.workspace_answers import SharedFolder
+from workspacesio.database.tables import Node
+from workspacesio.domain.permissions import Caller
 from workspacesio.domain.vocabulary import Level
 from workspacesio.services.credential_scope import scope_of_object, scope_of_workspaces
 from workspacesio.services.credentials import (
     DEFAULT_SECONDS,
     REGION,
     Covered,
+    Issued,
     covered_workspaces,
     issue_credential,
 )
@@ -38,7 +41,7 @@ class CredentialRequest(Body):
 
 
 class PresignRequest(Body):
-    """`reference`: `name/path` or `owner/name/path` of one object."""
+    """`reference`: `name/path`, `owner/name/path` or `owner:name/path` of one object."""
 
     reference: Line
     method: Literal["GET", "PUT"] = "GET"
@@ -97,8 +100,8 @@ class PresignedLink(BaseModel):
 @router.post("/credentials", status_code=201)
 def issue(call: SignedIn, wanted: CredentialRequest) -> IssuedCredential:
     """S3 keys of the caller on one node. They take part in every later change of the caller's rights."""
-    context = call.visit.context
-    with call.write() as (session, actor, now):
+    with call.write() as step:
+        session, actor, now = step
         scope = scope_of_workspaces(
             session,
             actor=actor,
@@ -107,18 +110,7 @@ def issue(call: SignedIn, wanted: CredentialRequest) -> IssuedCredential:
             read_only=wanted.read_only,
             now=now,
         )
-        issued = issue_credential(
-            session,
-            keyring=context.keyring,
-            caller=scope.caller,
-            node=scope.node,
-            duration=timedelta(seconds=wanted.duration_seconds),
-            longest=timedelta(seconds=context.settings.credential_max_seconds),
-            latest_expiry=actor.expires_at,
-            sign_in_id=actor.sign_in_id,
-            api_key_id=actor.api_key_id,
-            now=now,
-        )
+        issued = _issue(call, step, caller=scope.caller, node=scope.node, seconds=wanted.duration_seconds)
         covered = covered_workspaces(session, caller=scope.caller, node=scope.node, now=now)
         return IssuedCredential(
             id=issued.credential_id,
@@ -165,23 +157,12 @@ def revoke(call: SignedIn, credential_id: Id) -> Ended:
 @router.post("/presign")
 def presign(call: SignedIn, wanted: PresignRequest) -> PresignedLink:
     """A link for one object and method, for somebody without an account; it lives no longer than asked."""
-    context = call.visit.context
-    with call.write() as (session, actor, now):
+    with call.write() as step:
+        session, actor, now = step
         scope = scope_of_object(
             session, actor=actor, reference=wanted.reference, writes=wanted.method == "PUT", now=now
         )
-        issued = issue_credential(
-            session,
-            keyring=context.keyring,
-            caller=scope.caller,
-            node=scope.node,
-            duration=timedelta(seconds=wanted.expires_seconds),
-            longest=timedelta(seconds=context.settings.credential_max_seconds),
-            latest_expiry=actor.expires_at,
-            sign_in_id=actor.sign_in_id,
-            api_key_id=actor.api_key_id,
-            now=now,
-        )
+        issued = _issue(call, step, caller=scope.caller, node=scope.node, seconds=wanted.expires_seconds)
         url = presigned_address(
             endpoint=call.visit.s3_address,
             credential=issued,
@@ -191,6 +172,24 @@ def presign(call: SignedIn, wanted: PresignRequest) -> PresignedLink:
             now=now,
         )
         return PresignedLink(url=url, expires_at=issued.expires_at)
+
+
+def _issue(call: SignedIn, step: Step, *, caller: Caller, node: Node, seconds: int) -> Issued:
+    """It ends with the session or API key that it was asked for with."""
+    session, actor, now = step
+    context = call.visit.context
+    return issue_credential(
+        session,
+        keyring=context.keyring,
+        caller=caller,
+        node=node,
+        duration=timedelta(seconds=seconds),
+        longest=timedelta(seconds=context.settings.credential_max_seconds),
+        latest_expiry=actor.expires_at,
+        sign_in_id=actor.sign_in_id,
+        api_key_id=actor.api_key_id,
+        now=now,
+    )
 
 
 def _covered(covered: Sequence[Covered]) -> list[CoveredWorkspace]:

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Annotated, NamedTuple
 
 from fastapi import Depends, Request
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.orm import Session
 
@@ -111,3 +112,8 @@ async def _call(
 
 
 SignedIn = Annotated[Call, Depends(_call)]
+
+
+def is_open(route: APIRoute) -> bool:
+    """Whether a route is for anybody, signed in or not."""
+    return all(one.call is not _call for one in route.dependant.dependencies)

@@ -1,19 +1,22 @@
 """The outermost layer of the application: limits what comes in, hardens what goes out, catches what nobody caught.
 
 A body is JSON of at most `MAX_BODY_BYTES`, and is there before anything else is done. An unforeseen error is
-logged with the request's id and answered in the one shape, without a trace of what happened inside.
+logged with the request's id and answered in the one shape, without a trace of what happened inside. Who isn't
+signed in hears that first, whatever is wrong with the body, where the address is for signed-in users.
 """
 
 import json
 import logging
 import secrets
 
+from fastapi import FastAPI
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from workspacesio.api.error_responses import error_response
+from workspacesio.api.error_responses import answer_error, error_response
+from workspacesio.api.strangers import refusal_of_stranger
 
 MAX_BODY_BYTES = 1024 * 1024
 
@@ -39,7 +42,7 @@ logger = logging.getLogger(__name__)
 class Edge:
     """Wraps the application; itself an ASGI application."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: FastAPI) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,7 +52,9 @@ class Edge:
         exchange = _Exchange(scope, receive, send)
         refusal = exchange.refusal() or await exchange.read_body()
         if refusal is not None:
-            await error_response(*refusal)(scope, receive, exchange.send)
+            stranger = await refusal_of_stranger(self._app, scope)
+            answer = error_response(*refusal) if stranger is None else answer_error(stranger)
+            await answer(scope, receive, exchange.send)
             return
         try:
             await self._app(scope, exchange.receive, exchange.send)

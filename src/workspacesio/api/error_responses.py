@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
+from workspacesio.api.strangers import refusal_of_stranger
 from workspacesio.domain.errors import (
     Conflict,
     Invalid,
@@ -102,14 +103,23 @@ def describe(error: WorkspacesIOError) -> dict[str, object]:
     return error_content(error.code, str(error), error.details)
 
 
-async def _on_error(_request: Request, error: Exception) -> JSONResponse:
+async def _on_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, WorkspacesIOError)
+    if isinstance(error, Invalid):
+        error = await refusal_of_stranger(request.app, request.scope) or error
+    return answer_error(error)
+
+
+def answer_error(error: WorkspacesIOError) -> JSONResponse:
     return error_response(status_of(error), error.code, str(error), error.details)
 
 
-async def _on_validation_error(_request: Request, error: Exception) -> JSONResponse:
+async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
     """Names the fields and what is wrong, and never what was sent: it may be a password."""
     assert isinstance(error, RequestValidationError)
+    refusal = await refusal_of_stranger(request.app, request.scope)
+    if refusal is not None:
+        return answer_error(refusal)
     problems = [
         {"field": _field(one["loc"])[:MAX_FIELD_CHARACTERS], "problem": one["msg"][:MAX_PROBLEM_CHARACTERS]}
         for one in error.errors()[:MAX_PROBLEMS]

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from fastapi import Path
+from fastapi import Path, Query
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -53,6 +53,12 @@ Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 Instant = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
 """A time in an answer: RFC 3339 in UTC."""
+
+MAX_PAGE = 1000
+Page = Annotated[
+    int, Query(ge=1, le=MAX_PAGE, description="How many at most; so many mean that there may be more.")
+]
+"""The length of a page of a listing. To go on, ask again with `after` the last one's name."""
 
 Id = Annotated[int, Path(ge=1, le=MAX_ID)]
 

@@ -1,5 +1,6 @@
 """Shares of a workspace, and who has access to it."""
 
+import contextlib
 from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter, Query, Response
@@ -7,10 +8,11 @@ from pydantic import BaseModel
 
 from workspacesio.api.dependencies import SignedIn
 from workspacesio.api.fields import Body, Enforced, Id, Instant, LevelWord, Line, Moment, Name
+from workspacesio.domain.errors import WorkspacesIOError
 from workspacesio.domain.vocabulary import Level
 from workspacesio.services.access_report import report_access
 from workspacesio.services.nodes import node_of_workspace
-from workspacesio.services.sharing import ShareView, list_shares, revoke_share, share_folder
+from workspacesio.services.sharing import ShareView, list_shares, revoke_share, share_folder, shared_place
 
 router = APIRouter(prefix="/workspaces/{workspace_id}", tags=["shares"])
 
@@ -41,10 +43,14 @@ class ShareAnswer(BaseModel):
 
 
 class Shared(ShareAnswer):
-    """`sign_in_command` is all that the other person types."""
+    """`sign_in_command` is all that the other person types.
+
+    `empty`: nothing that is served is there yet, so the name may be mistyped; None where the node can't say.
+    """
 
     enforced: Literal["enforced", "pending"]
     sign_in_command: str
+    empty: bool | None
 
 
 class Revoked(BaseModel):
@@ -87,10 +93,14 @@ def share(call: SignedIn, workspace_id: Id, wanted: ShareRequest, response: Resp
             expires_at=wanted.expires_at,
             now=now,
         )
+        place = shared_place(session, workspace_id=workspace_id, folder=view.folder)
     response.status_code = 201 if is_new else 200
     who = "EMAIL" if wanted.subject.startswith("@") or wanted.subject == "everyone" else wanted.subject
     command = f"wio login {call.visit.public_address} {who}"
-    return Shared(**dict(ShareAnswer.of(view)), enforced="enforced", sign_in_command=command)
+    empty: bool | None = None
+    with contextlib.suppress(WorkspacesIOError):  # the share is given, whatever the node says
+        empty = not call.storage(place.node_id).holds_objects(place.bucket, place.prefix)
+    return Shared(**dict(ShareAnswer.of(view)), enforced="enforced", sign_in_command=command, empty=empty)
 
 
 @router.delete("/shares")

@@ -9,6 +9,11 @@ from workspacesio.api.user_views import UserView, view_user
 from workspacesio.services import passwords
 from workspacesio.services.one_time_tokens import Purpose, find_one_time_token
 from workspacesio.services.registration import check_registration, register_user
+from workspacesio.services.sign_in_limits import (
+    begin_registration_attempt,
+    check_registration_attempt,
+    forgive_attempt,
+)
 from workspacesio.services.sign_ins import SignedIn as Session_
 from workspacesio.services.sign_ins import begin_sign_in, check_sign_in, finish_sign_in, sign_out, wrong_password
 from workspacesio.services.users import reset_password
@@ -48,13 +53,19 @@ class SignedInAnswer(BaseModel):
 
 @router.post("/register", status_code=201)
 def register(visit: Anyone, wanted: RegistrationRequest) -> SignedInAnswer:
-    """Make an account and sign in."""
+    """Make an account and sign in. Limited in rate by address, as signing in is, but for invited people."""
     asked = wanted.model_dump(exclude={"password"})
     passwords.check_password(wanted.password)
     with visit.read() as (session, now):
-        check_registration(session, **asked, now=now)
+        check_registration_attempt(session, address=visit.address, now=now)
+    with visit.write() as (session, now):
+        attempt = begin_registration_attempt(session, address=visit.address, now=now)
+    with visit.read() as (session, now):
+        token = check_registration(session, **asked, now=now)
     password_hash = passwords.hash_password(wanted.password)
     with visit.write() as (session, now):
+        if token is not None:
+            forgive_attempt(session, attempt)
         return _answer(register_user(session, **asked, password_hash=password_hash, now=now), [])
 
 

@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from workspacesio.api.dependencies import SignedIn
-from workspacesio.api.fields import Body, Instant, Line, Name
+from workspacesio.api.fields import MAX_PAGE, Body, Instant, Line, Name, Page
 from workspacesio.api.user_views import UserView, view_user
 from workspacesio.services.users import (
     MAX_INVITATIONS,
@@ -48,10 +48,15 @@ class UserChange(Body):
 
 
 @router.get("")
-def users(call: SignedIn) -> list[UserView]:
-    """Every user, by username."""
+def users(
+    call: SignedIn,
+    limit: Page = MAX_PAGE,
+    after: Annotated[Name | None, Query(description="Go on behind this username.")] = None,
+) -> list[UserView]:
+    """Every user, by username, in pages."""
     with call.read() as (session, actor, now):
-        return [view_user(session, user) for user in list_users(session, actor=actor, now=now)]
+        found = list_users(session, actor=actor, limit=limit, after=after, now=now)
+        return [view_user(session, user) for user in found]
 
 
 @router.post("/invitations", status_code=201)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from workspacesio.api.dependencies import SignedIn
-from workspacesio.api.fields import Body, Enforced, Id, Line, Name
+from workspacesio.api.fields import MAX_PAGE, Body, Enforced, Id, Line, Name, Page
 from workspacesio.api.workspace_answers import WorkspaceAnswer
 from workspacesio.domain.errors import WorkspacesIOError
 from workspacesio.services.folders_on_disk import holds_files
@@ -74,17 +74,23 @@ def workspaces(
     scope: Annotated[
         Scope, Query(description="One's own, shared by others, in public roots, or all.")
     ] = Scope.ALL,
+    limit: Page = MAX_PAGE,
+    after: Annotated[Line | None, Query(description="Go on behind this `owner/name`.")] = None,
 ) -> list[WorkspaceAnswer]:
-    """What the caller sees, by owner and name."""
+    """What the caller sees, by owner and name, in pages."""
+    behind = None
+    if after is not None:
+        owner, _, name = after.partition("/")
+        behind = owner, name
     with call.read() as (session, actor, now):
-        views = list_workspaces(session, actor=actor, scope=scope, now=now)
+        views = list_workspaces(session, actor=actor, scope=scope, limit=limit, after=behind, now=now)
     return [WorkspaceAnswer.of(view) for view in views]
 
 
 @router.get("/resolve")
 def resolve(
     call: SignedIn,
-    reference: Annotated[Line, Query(description="`name/path` or `owner/name/path`.")],
+    reference: Annotated[Line, Query(description="`name/path`, `owner/name/path` or `owner:name/path`.")],
     purpose: ReadOrWrite = ReadOrWrite.READ,
 ) -> Resolved:
     """What a reference means to the caller. 409 lists the candidates of one that means two things."""
@@ -102,6 +108,7 @@ def add_workspace(call: SignedIn, wanted: WorkspaceRequest) -> WorkspaceAnswer:
         place = place_workspace(session, actor=actor, **asked, now=now)
         node = node_of_place(session, place=place)
     call.require_writable()
+    call.storage(node.id).require_writable()
     holds_objects = call.storage(node.id).holds_objects(place.bucket, place.prefix)
     if holds_objects or holds_files(node, place.bucket, place.prefix):
         raise place_holds_objects(place)
@@ -139,6 +146,7 @@ def delete_workspace(
     storage = call.storage(found.node_id)
     if delete_objects:
         call.require_writable()
+        storage.require_writable()
     holds_objects = storage.holds_objects(found.bucket, found.prefix)
     with call.write() as (session, actor, now):
         removal_id = remove_workspace(

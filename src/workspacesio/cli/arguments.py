@@ -16,7 +16,7 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 def add_workspace(
     parser: argparse.ArgumentParser, name: str = "workspace", *, metavar: str = "WORKSPACE", **settings: Any
 ) -> None:
-    """A reference, `name` or `owner/name`, that the shell can complete."""
+    """A reference, `name`, `owner/name` or `owner:name`, that the shell can complete."""
     action = parser.add_argument(name, metavar=metavar, **settings)
     action.completer = complete_workspace  # type: ignore[attr-defined]
 

@@ -22,7 +22,7 @@ def audit_arguments(parser: argparse.ArgumentParser) -> None:
 
 def audit(arguments: argparse.Namespace) -> None:
     """`wio audit`: administrators see all, owners what concerns their workspaces."""
-    records = signed_in().get("/audit", workspace=arguments.workspace, limit=arguments.limit)
+    records = signed_in().pages("/audit", "id", workspace=arguments.workspace, limit=arguments.limit)
     if arguments.json:
         output.print_json(records)
         return

@@ -13,6 +13,9 @@ from workspacesio.cli import sign_in
 from workspacesio.cli.connection import connect, explain
 from workspacesio.cli.errors import CommandError, Refused
 
+PAGE = 1000
+"""The longest page of a listing that a server gives."""
+
 Query = Mapping[str, str | int | bool | None]
 
 
@@ -27,6 +30,20 @@ class Client:
     def get(self, path: str, **query: str | int | bool | None) -> Any:
         """The answer to GET; raises Refused, and CommandError where there is none."""
         return self.request("GET", path, query=query)
+
+    def pages(
+        self, path: str, last: str, *, limit: int | None = None, **query: str | int | bool | None
+    ) -> list[Any]:
+        """A whole listing, or its first `limit`, page by page. `last`: the field by which the next page begins."""
+        found: list[Any] = []
+        after: str | int | None = None
+        while True:
+            wanted = PAGE if limit is None else min(PAGE, limit - len(found))
+            page = self.get(path, limit=wanted, after=after, **query)
+            found += page
+            if len(page) < wanted or len(found) == limit:
+                return found
+            after = page[-1][last]
 
     def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """As `get`. Fields that are None aren't sent."""

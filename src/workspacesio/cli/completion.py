@@ -57,7 +57,7 @@ def _known(caller: sign_in.SignIn) -> list[dict[str, str]]:
         return found
     from workspacesio.cli.client import Client
 
-    listed = Client(caller.server, caller.token).get("/workspaces", scope="all")
+    listed = Client(caller.server, caller.token).pages("/workspaces", "reference", scope="all")
     found = [{"owner": one["owner"], "name": one["name"]} for one in listed]
     private_files.write_json(path, {"at": time.time(), "workspaces": found})
     return found

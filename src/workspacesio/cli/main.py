@@ -89,7 +89,7 @@ def overview() -> str:
         text += "\n" + _lines(title, names)
     text += (
         "\nShort forms: w for workspace; create, share, unshare and shares for `wio workspace …`.\n"
-        "A workspace is written name/path or owner/name/path.\n"
+        "A workspace is written name/path, owner/name/path or, where that means two things, owner:name/path.\n"
         "`wio COMMAND --help` says what a command takes.\n"
     )
     return text

@@ -25,9 +25,9 @@ usage: wio mc [--duration 12h] VERB ARGUMENTS...
 Runs a verb of the MinIO client (mc) on workspaces:
   {verbs}
 
-A workspace is written name/path or owner/name/path, wherever mc takes ALIAS/BUCKET/PATH. Everything else goes
-to mc as it is: flags and their values, local paths, aliases of your own. Its output and exit status are kept;
-where it prints bucket paths, names are shown.
+A workspace is written name/path, owner/name/path or, where that means two things, owner:name/path, wherever mc
+takes ALIAS/BUCKET/PATH. Everything else goes to mc as it is: flags and their values, local paths, aliases of your
+own. Its output and exit status are kept; where it prints bucket paths, names are shown.
 
   wio mc ls data/                        wio mc cp report.pdf data/2026/
   wio mc cp -r ada/images/raw/ ./raw/    wio mc mirror ./results data/results/
@@ -156,7 +156,7 @@ def _credential(
     from workspacesio.cli.credential_commands import credential
 
     request = {
-        "workspaces": sorted({str(one.workspace["reference"]) for one in located}),
+        "workspaces": sorted({f"{one.workspace['owner']}:{one.workspace['name']}" for one in located}),
         "node": node,
         "read_only": read_only,
         "duration_seconds": duration,

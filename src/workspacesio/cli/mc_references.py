@@ -2,7 +2,8 @@
 
 The rule, in this order:
 
-1. What begins with `.`, `/` or `~` is local. What begins with `wio:` is a workspace, whatever else exists.
+1. What begins with `.`, `/` or `~` is local. What begins with `wio:` is a workspace, whatever else exists;
+   nobody is called `wio`, so that is never `owner:name`.
 2. A word without a slash is local if such a file exists.
 3. Otherwise it is a workspace, if there is one. If there is a local file of that path, or an alias of mc's own,
    too, nothing is guessed: that is an error which says what to write.
@@ -134,9 +135,12 @@ class Resolver:
     def _may_be_workspace(self, text: str) -> bool:
         """For what exists locally: one listing instead of a question for each file that a pattern named."""
         if self._reachable is None:
-            found = self._server().get("/workspaces", scope="all")
+            found = self._server().pages("/workspaces", "reference", scope="all")
             self._reachable = {(one["owner"], one["name"]) for one in found}
         first, _, rest = text.partition("/")
+        owner, exact, name = first.partition(":")
+        if exact:
+            return (owner, name) in self._reachable
         second = rest.partition("/")[0]
         return (first, second) in self._reachable or any(name == first for _, name in self._reachable)
 

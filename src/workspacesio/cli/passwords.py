@@ -25,8 +25,6 @@ def read(question: str, *, from_stdin: bool, repeat: bool = False) -> str:
         raise UsageError("there is no terminal to ask for the password; give it with --password-stdin.")
     import getpass
 
-    if repeat:
-        print("A password has at least 10 characters.", file=sys.stderr)
     password = getpass.getpass(f"{question}: ")
     if repeat and getpass.getpass(f"{question} again: ") != password:
         raise CommandError("the two passwords differ; try again.")

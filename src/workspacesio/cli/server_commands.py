@@ -18,10 +18,10 @@ def serve_arguments(parser: argparse.ArgumentParser) -> None:
         "--host", default="127.0.0.1", metavar="H", help="address to listen on (default: %(default)s)"
     )
     parser.add_argument(
-        "--port", type=int, default=8100, metavar="N", help="of API and web (default: %(default)s)"
+        "--port", type=_port, default=8100, metavar="N", help="of API and web (default: %(default)s)"
     )
     parser.add_argument(
-        "--s3-port", type=int, default=8101, metavar="N", help="of the endpoint (default: %(default)s)"
+        "--s3-port", type=_port, default=8101, metavar="N", help="of the endpoint (default: %(default)s)"
     )
     parser.add_argument("--role", choices=("all", "api", "s3", "worker"), default="all", help="which part to run")
     parser.add_argument("--read-only", action="store_true", help="refuse every write")
@@ -39,6 +39,8 @@ def serve(arguments: argparse.Namespace) -> int:
     """`wio serve`."""
     if bool(arguments.certificate) != bool(arguments.key):
         raise UsageError("--certificate and --key go together.")
+    if arguments.role == "all" and arguments.port == arguments.s3_port:
+        raise UsageError("--port and --s3-port are two different ports.")
     return _run("serve", arguments)
 
 
@@ -52,6 +54,12 @@ def admin(arguments: argparse.Namespace) -> int:
     if arguments.state_dir:
         os.environ["WIO_STATE_DIR"] = os.path.abspath(arguments.state_dir)
     return _run("admin", arguments)
+
+
+def _port(typed: str) -> int:
+    if not (typed.isascii() and typed.isdecimal() and 1 <= int(typed[:6]) <= 65535):
+        raise argparse.ArgumentTypeError(f"{typed!r} is no number from 1 to 65535")
+    return int(typed)
 
 
 def _run(name: str, arguments: argparse.Namespace) -> int:

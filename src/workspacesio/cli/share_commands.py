@@ -48,6 +48,8 @@ def share(arguments: argparse.Namespace) -> None:
     until = f" until {output.when(answer['expires_at'])}" if answer.get("expires_at") else ""
     may = {"read": "read", "readwrite": "read and write", "own": "read, write and share on"}[arguments.permission]
     print(f"{output.safe(arguments.subject)} may {may} {what}{until}.{_enforcement(answer.get('enforced'))}")
+    if answer.get("empty"):
+        print(f"There is nothing at {what} yet that could be read; if you meant another folder, see `wio mc ls`.")
     sign_in_command = answer.get("sign_in_command") or f"wio login {client.server} EMAIL"
     print(f"Send them these two lines:\n  {output.safe(sign_in_command)}\n  wio mc ls {_quoted(what)}")
 

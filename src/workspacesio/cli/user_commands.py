@@ -18,7 +18,7 @@ def listing_arguments(parser: argparse.ArgumentParser) -> None:
 
 def listing(arguments: argparse.Namespace) -> None:
     """`wio user ls`."""
-    users = signed_in().get("/users")
+    users = signed_in().pages("/users", "username")
     if arguments.json:
         output.print_json(users)
         return

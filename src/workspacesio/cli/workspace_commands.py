@@ -60,7 +60,7 @@ def _scope_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _list(arguments: argparse.Namespace, scope: str) -> None:
     client = signed_in()
-    found = client.get("/workspaces", scope=scope)
+    found = client.pages("/workspaces", "reference", scope=scope)
     if arguments.json:
         output.print_json(found)
         return

@@ -42,7 +42,8 @@ SYSTEM_FOLDERS = frozenset(
 )
 """Snapshots, recycle bins and server internals: absent at any depth, and never written."""
 
-RESERVED_USERNAMES = frozenset({"everyone", "public", "private", "shared", "me", "admin-setup"})
+RESERVED_USERNAMES = frozenset({"everyone", "public", "private", "shared", "me", "admin-setup", "wio"})
+"""`wio`: `wio:` says to `wio mc` that a workspace follows, and `wio:name` would be that user's."""
 
 _USERNAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?")
 _SERVICE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
@@ -215,13 +216,20 @@ def ancestors(key: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceReference:
-    """`[owner/]name[/path]` as typed. Which reading holds is decided against what the caller can see."""
+    """`[owner/]name[/path]` or `owner:name[/path]` as typed.
+
+    Which reading holds is decided against what the caller can see. No username and no workspace's name holds a
+    colon, so what is written with one has one reading.
+    """
 
     text: str
     parts: tuple[str, ...]
 
     def readings(self) -> list[tuple[str | None, str, str]]:
         """The possible (owner, name, path) triples; path has no leading slash and keeps a trailing one."""
+        owner, exact, name = self.parts[0].partition(":")
+        if exact:
+            return [(owner, name, self._path(1))]
         found: list[tuple[str | None, str, str]] = [(None, self.parts[0], self._path(1))]
         if len(self.parts) > 1 and self.parts[1]:
             found.append((self.parts[0], self.parts[1], self._path(2)))
@@ -234,8 +242,11 @@ class WorkspaceReference:
 def parse_reference(text: str) -> WorkspaceReference:
     """Split a workspace reference; raises Invalid when it names nothing, or no path that could be."""
     parts = tuple(text.split("/"))
-    if not parts[0] or "\0" in text or "" in parts[1:-1] or not {".", ".."}.isdisjoint(parts):
+    exact = parts[0].split(":")
+    malformed = len(exact) > 2 or "" in exact or "\0" in text or "" in parts[1:-1]
+    if malformed or not {".", ".."}.isdisjoint((*parts, *exact)):
         raise Invalid(
-            f"{text!r} is not a workspace; write name/path or owner/name/path.", code="invalid_reference"
+            f"{text!r} is not a workspace; write name/path, owner/name/path or owner:name/path.",
+            code="invalid_reference",
         )
     return WorkspaceReference(text, parts)

@@ -44,15 +44,38 @@ def record(
     )
 
 
+def record_of_workspace(
+    session: Session, *, actor: Actor, verb: str, workspace: Workspace, now: datetime, details: Mapping[str, Any]
+) -> None:
+    """Add a record that concerns a workspace, under its name of now."""
+    record(
+        session,
+        actor=actor,
+        verb=verb,
+        target=workspace.name,
+        workspace_id=workspace.id,
+        now=now,
+        details=details,
+    )
+
+
 def list_records(
-    session: Session, *, actor: Actor, workspace_id: int | None, limit: int, now: datetime
+    session: Session,
+    *,
+    actor: Actor,
+    workspace_id: int | None,
+    limit: int,
+    after: int | None = None,
+    now: datetime,
 ) -> Sequence[AuditRecord]:
     """The newest records first: all of them for administrators, else those of workspaces that the caller owns, and
-    those that tell how the caller came to own one no more.
+    those that tell how the caller came to own one no more. `after`: only those older than that record.
 
     `workspace_id` was resolved for the caller before. Raises Refused when it is another's workspace.
     """
     query = select(AuditRecord).order_by(AuditRecord.id.desc()).limit(min(limit, MAX_RECORDS))
+    if after is not None:
+        query = query.where(AuditRecord.id < after)
     if workspace_id is not None:
         query = query.where(AuditRecord.workspace_id == workspace_id)
     if not decide(actor.caller, Action.SEE_AUDIT, Target(), now):

@@ -69,6 +69,11 @@ class DatabaseAuthority:
         rights = await self._rights.user(contents.user_id, now)
         if rights is None or not rights.caller.enabled or contents.credential_id in rights.revoked:
             return NotIdentified("revoked")
+        # A database that was restored from before gives numbers again that are in tokens already.
+        if rights.credentials.get(contents.credential_id) != access_key_id and not (
+            await self._rights.has_credential(rights, contents.credential_id, access_key_id)
+        ):
+            return NotIdentified("revoked")
         principal = Principal(
             contents.user_id,
             rights.username,

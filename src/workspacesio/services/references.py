@@ -1,7 +1,13 @@
-"""What a workspace reference means to a caller: `name/path` or `owner/name/path`.
+"""What a workspace reference means to a caller: `name/path`, `owner/name/path` or `owner:name/path`.
 
-`name/` is the caller's own workspace of that name, else, for reading only, one that is readable to the caller if
-only one has that name. `owner/name/` is exact. Whatever means two things is an error that lists the candidates.
+`owner:name/` is exact and can mean nothing else. `owner/name/` is exact too, and goes before a workspace that
+others share under the name `owner`: else whoever calls one so, and shares it with everyone, takes all of that
+owner's references from everybody. `name/` is the caller's own workspace of that name, else, for reading only, one
+that is readable to the caller if only one has that name.
+
+A workspace of the caller's own that is called like an owner stays a second meaning of `owner/name/`, for either
+answer could be wrong: by sharing a workspace that is called like a folder in it, the owner would else take over
+what the caller writes there. Whatever means two things is an error that lists the candidates as `owner:name/path`.
 """
 
 import unicodedata
@@ -41,6 +47,11 @@ class Meaning:
     def reference(self) -> str:
         return f"{self.owner}/{self.name}/{self.path}".rstrip("/")
 
+    @property
+    def exact(self) -> str:
+        """The spelling that means nothing else."""
+        return f"{self.owner}:{self.name}/{self.path}".rstrip("/")
+
 
 def resolve_reference(
     session: Session, *, actor: Actor, reference: str, purpose: ReadOrWrite, now: datetime
@@ -58,15 +69,15 @@ def resolve_reference(
         else:
             exact = _exact(session, actor, owner, name, now)
             if exact is not None:
-                # `ada/ada/x` of ada's own workspace `ada`: the exact reading, or there would be no way to say it.
-                candidates = [one for one in candidates if one.workspace_id != exact]
-                candidates.append(Meaning(exact, owner, name, path))
+                # `ada/ada/x` of ada's own workspace `ada` is the exact reading, too.
+                own = [one for one in candidates if one.owner == actor.username and one.workspace_id != exact]
+                candidates = [*own, Meaning(exact, owner, name, path)]
     if not candidates:
         raise _not_found(session, actor, reference, purpose, now)
     if len(candidates) > 1:
-        meanings = sorted(one.reference for one in candidates)
+        meanings = sorted(one.exact for one in candidates)
         raise Ambiguous(
-            f"{reference!r} can mean {' or '.join(meanings)}; write owner/name/path.",
+            f"{reference!r} can mean {' or '.join(meanings)}; write one of these.",
             details={"candidates": meanings},
         )
     return candidates[0]

@@ -1,9 +1,10 @@
 """What a process remembers of rights, for as long as the generation stays the same.
 
-For each user: whether they are enabled, their groups, their revoked credentials; and the workspaces they have
-touched, each with the shares that concern them. A workspace is found from a key by trying the key's ancestors:
-workspaces never hold one another, and no root lies inside one (`prefixes.py` sees to it), so any workspace prefix
-that a key begins with is the key's own. Times are never remembered as verdicts: expiry is decided per request.
+For each user: whether they are enabled, their groups, their revoked credentials and those that were found in the
+table; and the workspaces they have touched, each with the shares that concern them. A workspace is found from a
+key by trying the key's ancestors: workspaces never hold one another, and no root lies inside one (`prefixes.py`
+sees to it), so any workspace prefix that a key begins with is the key's own. Times are never remembered as
+verdicts: expiry is decided per request.
 
 What is loaded is read with its generation in one state of the database, and kept only under that generation. So a
 group left and a share made a moment later never add up to a right that nobody had.
@@ -18,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from workspacesio.database.facts import load_caller, load_place, load_revoked_credentials
 from workspacesio.database.sessions import Database
-from workspacesio.database.tables import Node, Rights, User
+from workspacesio.database.tables import Credential, Node, Rights, User
 from workspacesio.domain.names import ancestors
 from workspacesio.domain.permissions import Caller, Target
 from workspacesio.services.generation import GenerationReader
@@ -26,6 +27,9 @@ from workspacesio.services.generation import GenerationReader
 MAX_USERS = 10_000
 MAX_PLACES = 20_000
 """Places of all users together; beyond either number everything is forgotten. About 20 MB."""
+
+MAX_CREDENTIALS = 1_000
+"""Of each user; beyond it their numbers are forgotten."""
 
 Folder = tuple[int, str, str]
 """Node, bucket, prefix."""
@@ -42,7 +46,10 @@ class KnownPlace:
 
 @dataclass(slots=True)
 class UserRights:
-    """One user's facts under one generation. `places`: workspaces by their folder; `nowhere`: folders in none."""
+    """One user's facts under one generation. `places`: workspaces by their folder; `nowhere`: folders in none.
+
+    `credentials`: the access key ids of credentials that the table has, by their numbers; filled as they are met.
+    """
 
     generation: int
     caller: Caller
@@ -50,6 +57,7 @@ class UserRights:
     revoked: frozenset[int]
     places: dict[Folder, KnownPlace] = field(default_factory=dict)
     nowhere: set[Folder] = field(default_factory=set)
+    credentials: dict[int, str] = field(default_factory=dict)
 
 
 class RightsCache:
@@ -80,6 +88,21 @@ class RightsCache:
                     self._forget(self._generation)
                 self._users[user_id] = found
         return found
+
+    async def has_credential(self, rights: UserRights, credential_id: int, access_key_id: str) -> bool:
+        """Whether the table has this credential of the user's, revoked or not. One query for each and generation.
+
+        What a row says of this never changes, so it may be read later than `rights`.
+        """
+        known = rights.credentials.get(credential_id)
+        if known is None:
+            known = await asyncio.to_thread(self._load_credential, rights.caller.user_id, credential_id)
+            if known is None:
+                return False
+            if len(rights.credentials) >= MAX_CREDENTIALS:
+                rights.credentials.clear()
+            rights.credentials[credential_id] = known
+        return known == access_key_id
 
     async def locate(
         self, user_id: int, node_id: int, bucket: str, key: str, now: datetime, *, seen: int | None = None
@@ -122,6 +145,14 @@ class RightsCache:
     def _load_user(self, user_id: int, now: datetime) -> UserRights | None:
         with self._database.read() as session:
             return _user_rights(session, user_id, now)
+
+    def _load_credential(self, user_id: int, credential_id: int) -> str | None:
+        with self._database.read() as session:
+            return session.scalar(
+                select(Credential.access_key_id).where(
+                    Credential.id == credential_id, Credential.user_id == user_id
+                )
+            )
 
     def _load_with_place(
         self, user_id: int, node_id: int, bucket: str, key: str, now: datetime

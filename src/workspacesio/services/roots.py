@@ -150,6 +150,8 @@ def change_root(
             raise Conflict("A managed root can't become unmanaged, nor the reverse.", code="root_type")
         if root_type.is_public and not RootType(root.type).is_public:
             _require_no_others_workspaces(session, actor, root)
+        if root_type.is_public != RootType(root.type).is_public:
+            _tell_owners(session, actor, root, opened=root_type.is_public, now=now)
         details["type"] = {"from": root.type, "to": root_type.value}
         root.type = root_type.value
     if create is not None:
@@ -178,6 +180,22 @@ def _require_no_others_workspaces(session: Session, actor: Actor, root: Root) ->
         raise Conflict(
             "The root holds other people's workspaces, which all would then read; make a public root for them.",
             code="root_not_empty",
+        )
+
+
+def _tell_owners(session: Session, actor: Actor, root: Root, *, opened: bool, now: datetime) -> None:
+    """A record for each workspace in the root: its owner doesn't see what is recorded of the root."""
+    inside = select(Workspace.id, Workspace.name).where(Workspace.root_id == root.id).order_by(Workspace.id)
+    verb = "workspace.made_public" if opened else "workspace.made_private"
+    for workspace_id, name in session.execute(inside).all():
+        record(
+            session,
+            actor=actor,
+            verb=verb,
+            target=name,
+            workspace_id=workspace_id,
+            now=now,
+            details={"root": root.name},
         )
 
 

@@ -57,6 +57,21 @@ class ShareView:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class SharedPlace:
+    """Where what was shared lies."""
+
+    node_id: int
+    bucket: str
+    prefix: str
+
+
+def shared_place(session: Session, *, workspace_id: int, folder: str) -> SharedPlace:
+    """For whoever has just shared `folder`, and so reads there: nobody shares what they may not read."""
+    workspace = session.get_one(Workspace, workspace_id)
+    return SharedPlace(workspace.node_id, workspace.bucket, workspace.prefix + folder)
+
+
 def find_subject(session: Session, written: str) -> Subject:
     """Raises NotFound for a user or group that doesn't exist."""
     if written == EVERYONE:

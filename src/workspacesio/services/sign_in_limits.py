@@ -1,8 +1,11 @@
-"""How often a password may be tried: a limit in rate that holds across processes.
+"""How often a password may be tried, and an account be made: limits in rate that hold across processes.
 
 An attempt is counted before the password is verified and forgiven when it was right, so that attempts made at
 the same time count too. Within `WINDOW`: 10 failures for an account from one address, 30 for an account, 100 from
 an address. Accounts that don't exist are counted like those that do.
+
+Registrations are counted by address alone, 100 within `WINDOW`, whether they succeed or not: they make accounts,
+tell which there are, and cost a slow hash. Who has a token from an administrator is forgiven.
 """
 
 import hashlib
@@ -22,6 +25,9 @@ PER_ACCOUNT_AND_ADDRESS = 10
 PER_ACCOUNT = 30
 PER_ADDRESS = 100
 
+Limits = tuple[tuple[bytes, int], ...]
+"""What is counted, and how often it may be."""
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
@@ -35,7 +41,37 @@ def check_attempt(session: Session, *, account: str, address: str, now: datetime
 
     Asked in a reading transaction first, so that a flood of attempts doesn't hold up those who write.
     """
-    for subject, limit in _limits(account, address):
+    wait = _time_to_wait(session, _limits(account, address), now)
+    if wait is not None:
+        raise _too_many("failed attempts to sign in", wait)
+
+
+def begin_attempt(session: Session, *, account: str, address: str, now: datetime) -> Attempt:
+    """Count an attempt, or raise TooManyAttempts. In a write transaction: one at a time, none uncounted."""
+    check_attempt(session, account=account, address=address, now=now)
+    return _count(session, _limits(account, address), now)
+
+
+def check_registration_attempt(session: Session, *, address: str, now: datetime) -> None:
+    """As `check_attempt`, for registering."""
+    wait = _time_to_wait(session, _registration_limits(address), now)
+    if wait is not None:
+        raise _too_many("registrations from your address", wait)
+
+
+def begin_registration_attempt(session: Session, *, address: str, now: datetime) -> Attempt:
+    """As `begin_attempt`, for registering."""
+    check_registration_attempt(session, address=address, now=now)
+    return _count(session, _registration_limits(address), now)
+
+
+def forgive_attempt(session: Session, attempt: Attempt) -> None:
+    """The password, or the token, was right: this attempt counts no more. Earlier ones do."""
+    session.execute(delete(SignInAttempt).where(SignInAttempt.id.in_(attempt.ids)))
+
+
+def _time_to_wait(session: Session, limits: Limits, now: datetime) -> timedelta | None:
+    for subject, limit in limits:
         # The attempt that has to leave the window before another is allowed.
         oldest = session.scalar(
             select(SignInAttempt.at)
@@ -45,13 +81,12 @@ def check_attempt(session: Session, *, account: str, address: str, now: datetime
             .limit(1)
         )
         if oldest is not None:
-            raise _too_many(oldest + WINDOW - now)
+            return oldest + WINDOW - now
+    return None
 
 
-def begin_attempt(session: Session, *, account: str, address: str, now: datetime) -> Attempt:
-    """Count an attempt, or raise TooManyAttempts. In a write transaction: one at a time, none uncounted."""
-    check_attempt(session, account=account, address=address, now=now)
-    subjects = [subject for subject, _ in _limits(account, address)]
+def _count(session: Session, limits: Limits, now: datetime) -> Attempt:
+    subjects = [subject for subject, _ in limits]
     session.execute(
         delete(SignInAttempt).where(SignInAttempt.subject.in_(subjects), SignInAttempt.at <= now - WINDOW)
     )
@@ -61,18 +96,17 @@ def begin_attempt(session: Session, *, account: str, address: str, now: datetime
     return Attempt(tuple(row.id for row in rows))
 
 
-def forgive_attempt(session: Session, attempt: Attempt) -> None:
-    """The password was right: this attempt counts no more. Earlier failures do."""
-    session.execute(delete(SignInAttempt).where(SignInAttempt.id.in_(attempt.ids)))
-
-
-def _limits(account: str, address: str) -> tuple[tuple[bytes, int], ...]:
+def _limits(account: str, address: str) -> Limits:
     network = _network_of(address)
     return (
         (_subject("both", account, network), PER_ACCOUNT_AND_ADDRESS),
         (_subject("account", account), PER_ACCOUNT),
         (_subject("address", network), PER_ADDRESS),
     )
+
+
+def _registration_limits(address: str) -> Limits:
+    return ((_subject("register", _network_of(address)), PER_ADDRESS),)
 
 
 def _network_of(address: str) -> str:
@@ -97,10 +131,10 @@ def _subject(*parts: str) -> bytes:
     return digest.digest()
 
 
-def _too_many(wait: timedelta) -> TooManyAttempts:
+def _too_many(what: str, wait: timedelta) -> TooManyAttempts:
     seconds = max(1, math.ceil(wait.total_seconds()))
     minutes = math.ceil(seconds / 60)
     return TooManyAttempts(
-        f"Too many failed attempts to sign in; try again in {minutes} minute{'s' if minutes > 1 else ''}.",
+        f"Too many {what}; try again in {minutes} minute{'s' if minutes > 1 else ''}.",
         details={"retry_after_seconds": seconds},
     )

@@ -39,10 +39,13 @@ def show_me(session: Session, *, actor: Actor) -> User:
     return session.get_one(User, actor.user_id)
 
 
-def list_users(session: Session, *, actor: Actor, now: datetime) -> Sequence[User]:
-    """Every user, by username. Administrators only."""
+def list_users(
+    session: Session, *, actor: Actor, limit: int, after: str | None = None, now: datetime
+) -> Sequence[User]:
+    """The first users by username, behind that of `after`. Administrators only."""
     require_service(actor, Action.MANAGE_USERS, now)
-    return session.scalars(select(User).order_by(User.username)).all()
+    query = select(User).order_by(User.username).limit(limit)
+    return session.scalars(query if after is None else query.where(User.username > after)).all()
 
 
 def find_user(session: Session, *, actor: Actor, username: str, now: datetime) -> User:

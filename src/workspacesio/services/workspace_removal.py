@@ -21,7 +21,7 @@ from workspacesio.domain.errors import Conflict, WorkspacesIOError
 from workspacesio.domain.vocabulary import Action
 from workspacesio.nodes.driver import NodeDriver
 from workspacesio.services.actors import Actor
-from workspacesio.services.audit import record
+from workspacesio.services.audit import record_of_workspace
 from workspacesio.services.authorization import find_workspace
 from workspacesio.services.storage import Deleted, Storage, Wait
 
@@ -73,14 +73,8 @@ def remove_workspace(
     if delete_objects:
         removal_id = _remember(session, workspace, actor, now)
     details = {"bucket": workspace.bucket, "prefix": workspace.prefix, "delete_objects": delete_objects}
-    record(
-        session,
-        actor=actor,
-        verb="workspace.delete",
-        target=workspace.name,
-        workspace_id=workspace.id,
-        now=now,
-        details=details,
+    record_of_workspace(
+        session, actor=actor, verb="workspace.delete", workspace=workspace, now=now, details=details
     )
     session.delete(workspace)
     return removal_id

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from workspacesio.database.tables import Node, Root, Share, Usage, User, Workspace
@@ -56,9 +56,26 @@ class WorkspaceView:
         return f"{self.owner}/{self.name}"
 
 
-def list_workspaces(session: Session, *, actor: Actor, scope: Scope, now: datetime) -> list[WorkspaceView]:
-    """In order of owner and name."""
-    return _views(session, actor.caller, _in_scope(actor.caller, scope, now), now)
+def list_workspaces(
+    session: Session,
+    *,
+    actor: Actor,
+    scope: Scope,
+    limit: int,
+    after: tuple[str, str] | None = None,
+    now: datetime,
+) -> list[WorkspaceView]:
+    """The first in order of owner and name, behind the owner and name of `after`."""
+    query = (
+        select(Workspace.id)
+        .join(User, User.id == Workspace.owner_id)
+        .where(Workspace.id.in_(_in_scope(actor.caller, scope, now)))
+        .order_by(User.username, Workspace.name)
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(tuple_(User.username, Workspace.name) > tuple_(*map(literal, after)))
+    return _views(session, actor.caller, query, now)
 
 
 def show_workspace(session: Session, *, actor: Actor, workspace_id: int, now: datetime) -> WorkspaceView:

@@ -18,7 +18,7 @@ from workspacesio.domain.names import check_workspace_name, numbered_name
 from workspacesio.domain.permissions import decide
 from workspacesio.domain.vocabulary import Action, RootType
 from workspacesio.services.actors import Actor
-from workspacesio.services.audit import record
+from workspacesio.services.audit import record_of_workspace
 from workspacesio.services.authorization import find_root, find_workspace
 from workspacesio.services.prefixes import workspace_place_problem
 from workspacesio.services.users import user_named
@@ -83,14 +83,8 @@ def create_workspace(
         now=now,
     )
     details = {"bucket": place.bucket, "prefix": place.prefix}
-    record(
-        session,
-        actor=actor,
-        verb="workspace.create",
-        target=name,
-        workspace_id=workspace.id,
-        now=now,
-        details=details,
+    record_of_workspace(
+        session, actor=actor, verb="workspace.create", workspace=workspace, now=now, details=details
     )
     return workspace
 
@@ -126,16 +120,10 @@ def rename_workspace(session: Session, *, actor: Actor, workspace_id: int, name:
         return
     _require_free_label(session, owner_id=workspace.owner_id, name=name)
     details = {"from": workspace.name, "to": name}
-    record(
-        session,
-        actor=actor,
-        verb="workspace.rename",
-        target=name,
-        workspace_id=workspace.id,
-        now=now,
-        details=details,
-    )
     workspace.name = name
+    record_of_workspace(
+        session, actor=actor, verb="workspace.rename", workspace=workspace, now=now, details=details
+    )
 
 
 def hand_over_workspace(session: Session, *, actor: Actor, workspace_id: int, to: str, now: datetime) -> None:
@@ -155,14 +143,8 @@ def hand_over_workspace(session: Session, *, actor: Actor, workspace_id: int, to
     taken = set(session.scalars(select(Workspace.name).where(Workspace.owner_id == user.id)))
     _absorb_shares(session, workspace_id=workspace.id, user_id=user.id)
     details = {"from": workspace.owner_id, "to": user.id, "to_username": to}
-    record(
-        session,
-        actor=actor,
-        verb="workspace.hand_over",
-        target=workspace.name,
-        workspace_id=workspace.id,
-        now=now,
-        details=details,
+    record_of_workspace(
+        session, actor=actor, verb="workspace.hand_over", workspace=workspace, now=now, details=details
     )
     workspace.name = numbered_name(workspace.name, taken)
     workspace.owner_id = user.id
@@ -183,14 +165,8 @@ def release_workspace(session: Session, *, actor: Actor, workspace_id: int, now:
         "prefix": workspace.prefix,
         "shares": len(target.shares),
     }
-    record(
-        session,
-        actor=actor,
-        verb="workspace.release",
-        target=workspace.name,
-        workspace_id=workspace.id,
-        now=now,
-        details=details,
+    record_of_workspace(
+        session, actor=actor, verb="workspace.release", workspace=workspace, now=now, details=details
     )
     session.delete(workspace)
 

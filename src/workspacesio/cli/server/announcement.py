@@ -52,6 +52,15 @@ def announce(listening: Listening, settings: Settings, prepared: Prepared) -> No
     print("\n".join(lines), flush=True)
 
 
+def announce_part(role: str, listening: Listening, settings: Settings) -> None:
+    """That one part of a service runs, when it was started alone."""
+    port = {"api": listening.port, "s3": listening.s3_port}.get(role)
+    does = f"listens at {listening.scheme}://{reachable_host(listening.host)}:{port}" if port else "works"
+    print(
+        f"WorkspacesIO's {role} part {does}, on the state folder {settings.state_dir}; it logs here.", flush=True
+    )
+
+
 def _importing(wio: str, roots: Sequence[str]) -> list[str]:
     if not roots:
         return []

@@ -35,16 +35,14 @@ def read_listening(arguments: argparse.Namespace) -> Listening:
     listening = Listening(
         arguments.host,
         _address(arguments.host),
-        _port(arguments.port, "--port"),
-        _port(arguments.s3_port, "--s3-port"),
+        arguments.port,
+        arguments.s3_port,
         *_certificate(arguments),
     )
     if arguments.role in ("all", "api"):
         _check_free(listening.host, listening.address, listening.port, "--port")
     if arguments.role in ("all", "s3"):
         _check_free(listening.host, listening.address, listening.s3_port, "--s3-port")
-    if arguments.role == "all" and listening.port == listening.s3_port:
-        raise Invalid("--port and --s3-port are two different ports.", code="port")
     return listening
 
 
@@ -55,12 +53,6 @@ def _address(host: str) -> str:
         raise Invalid(f"No machine is called {host!r}; --host is a name or an address of this one.") from error
     addresses = [str(address[0]) for *_, address in found]
     return next((address for address in addresses if ":" not in address), addresses[0])
-
-
-def _port(number: int, option: str) -> int:
-    if not 1 <= number <= 65535:
-        raise Invalid(f"{option} is a number from 1 to 65535.", code="port")
-    return number
 
 
 def _certificate(arguments: argparse.Namespace) -> tuple[Path, Path] | tuple[None, None]:

@@ -16,11 +16,21 @@ from workspacesio.domain.errors import Unavailable
 ROLES = ("api", "s3", "worker")
 
 
-def run_role(role: str, listening: Listening, state: ServerState) -> int:
-    """Run one part until it is told to stop. Raises Unavailable when its port is taken."""
+def run_role(
+    role: str, listening: Listening, state: ServerState, when_running: Callable[[], None] = lambda: None
+) -> int:
+    """Run one part until it is told to stop. Raises Unavailable when its port is taken.
+
+    `when_running` is called once it can be stopped in order.
+    """
     runners: dict[str, Callable[[], None]] = {
         "api": lambda: _serve_http(
-            "workspacesio.cli.server.applications:make_api", Interfaces.ASGI, listening, listening.port, 1
+            "workspacesio.cli.server.applications:make_api",
+            Interfaces.ASGI,
+            listening,
+            listening.port,
+            1,
+            when_running,
         ),
         "s3": lambda: _serve_http(
             "workspacesio.cli.server.applications:make_endpoint",
@@ -28,8 +38,9 @@ def run_role(role: str, listening: Listening, state: ServerState) -> int:
             listening,
             listening.s3_port,
             state.settings.workers,
+            when_running,
         ),
-        "worker": lambda: asyncio.run(_work(state)),
+        "worker": lambda: asyncio.run(_work(state, when_running)),
     }
     try:
         runners[role]()
@@ -38,8 +49,15 @@ def run_role(role: str, listening: Listening, state: ServerState) -> int:
     return 0
 
 
-def _serve_http(target: str, interface: Interfaces, listening: Listening, port: int, workers: int) -> None:
-    Server(
+def _serve_http(  # noqa: PLR0917 - what a server is made of
+    target: str,
+    interface: Interfaces,
+    listening: Listening,
+    port: int,
+    workers: int,
+    when_running: Callable[[], None],
+) -> None:
+    server = Server(
         target,
         address=listening.address,
         port=port,
@@ -55,13 +73,16 @@ def _serve_http(target: str, interface: Interfaces, listening: Listening, port: 
         respawn_interval=0.5,
         workers_kill_timeout=10,
         factory=True,
-    ).serve()
+    )
+    server.on_startup(when_running)
+    server.serve()
 
 
-async def _work(state: ServerState) -> None:
+async def _work(state: ServerState, when_running: Callable[[], None]) -> None:
     upkeep = Upkeep(state.open_database(), state.settings)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
+    when_running()
     await upkeep.run(stopped)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from workspacesio.cli.server.announcement import Prepared, announce
+from workspacesio.cli.server.announcement import Prepared, announce, announce_part
 from workspacesio.cli.server.listening import Listening, read_listening
 from workspacesio.cli.server.readiness import wait_until_ready
 from workspacesio.cli.server.roles import ROLES, run_role
@@ -37,7 +37,8 @@ def serve(arguments: argparse.Namespace) -> int:
             listening = read_listening(arguments)
             migrate(state.database_url)
             if arguments.role != "all":
-                return run_role(arguments.role, listening, state)
+                say = partial(announce_part, arguments.role, listening, state.settings)
+                return run_role(arguments.role, listening, state, say)
             return _supervise(listening, state, _prepare_service(state, arguments, folder))
         finally:
             os.close(lock)

@@ -16,6 +16,10 @@ from workspacesio.services.keys import Keyring, load_or_make_secret
 from workspacesio.settings import Settings
 
 LOCK_FILE = "serve.lock"
+DATABASE_FILE = "workspacesio.sqlite3"
+
+_OURS = frozenset({LOCK_FILE, DATABASE_FILE, "secret", "metadata", "locks", "listings", "lost+found"})
+"""What a state folder may hold that was restored in part or only begun; and what a new filesystem holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +34,24 @@ class ServerState:
 
 def database_file(state_dir: Path) -> Path:
     """Where the database is, unless WIO_DATABASE_URL says otherwise."""
-    return state_dir / "workspacesio.sqlite3"
+    return state_dir / DATABASE_FILE
 
 
 def prepare_state(settings: Settings) -> ServerState:
-    """Make the state folder if it is missing; raises Invalid when it can't be used."""
+    """Make the state folder if it is missing, and close it to others; raises Invalid when it can't be used.
+
+    A folder that holds other people's files is none, and is left as it is.
+    """
     folder = settings.state_dir
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        names = set(os.listdir(folder))
+        if names.isdisjoint((LOCK_FILE, DATABASE_FILE)) and not names <= _OURS:
+            raise Invalid(
+                f"The folder {folder} holds files that are not this service's; name an empty or a new one with "
+                "WIO_STATE_DIR.",
+                code="state_folder",
+            )
         mode = stat.S_IMODE(folder.stat().st_mode)
         if mode & 0o077:
             folder.chmod(0o700)
