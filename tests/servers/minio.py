@@ -13,13 +13,17 @@ from servers.s3_server import S3Server
 
 
 @contextmanager
-def minio(folder: str, *, env: Mapping[str, str] | None = None) -> Iterator[S3Server]:
-    """Runs MinIO on `folder`/data, with its log in `folder`/minio.log; `env` adds settings (MINIO_…)."""
+def minio(
+    folder: str, *, env: Mapping[str, str] | None = None, before: S3Server | None = None
+) -> Iterator[S3Server]:
+    """Runs MinIO on `folder`/data, with its log in `folder`/minio.log; `env` adds settings (MINIO_…).
+
+    `before`: as which it ran in this folder until it was stopped; address and root user stay.
+    """
     data_dir = os.path.join(folder, "data")
     os.makedirs(data_dir, exist_ok=True)
-    port = free_port()
-    access_key, secret_key = "minio-root", secrets.token_hex(16)
-    address = f"127.0.0.1:{port}"
+    address = before.endpoint.removeprefix("http://") if before else f"127.0.0.1:{free_port()}"
+    access_key, secret_key = "minio-root", before.secret_key if before else secrets.token_hex(16)
     command = [installed("minio"), "server", data_dir, "--quiet", "--address", address]
     command += ["--console-address", f"127.0.0.1:{free_port()}", "--certs-dir", os.path.join(folder, "certs")]
     settings = {
