@@ -1,5 +1,6 @@
 """The only reader of the environment. Every setting is in the table of docs/settings.md (a test compares)."""
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ class Settings:
     database_url: str | None = field(repr=False, default=None)
     state_dir: Path = Path()
     folder_paths: tuple[str, ...] = ()
+    node_addresses: tuple[str, ...] = ()
     durability: str = "full"
     workers: int = 2
     trusted_proxies: tuple[str, ...] = ()
@@ -44,6 +46,12 @@ SETTINGS = (
     Setting("WIO_DATABASE_URL", "SQLite in the state folder", "An SQLAlchemy address, for PostgreSQL."),
     Setting("WIO_STATE_DIR", "$XDG_STATE_HOME/workspacesio", "Database, secrets and staging records."),
     Setting("WIO_FOLDER_PATHS", "the served folder", "Paths under which folder nodes may lie, separated by ':'."),
+    Setting(
+        "WIO_NODE_ADDRESSES",
+        "any",
+        "Host names, addresses and networks that servers added as nodes may have, separated by ','; link-local "
+        "and metadata addresses are always refused.",
+    ),
     Setting("WIO_DURABILITY", "full", "`full`: acknowledged writes survive a power failure. `process`: a crash."),
     Setting("WEB_CONCURRENCY", "2", "Processes of the S3 endpoint."),
     Setting("WIO_TRUSTED_PROXIES", "none", "Addresses whose X-Forwarded-For is believed, separated by ','."),
@@ -76,6 +84,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         database_url=env.get("WIO_DATABASE_URL") or None,
         state_dir=Path(env.get("WIO_STATE_DIR") or default_state_dir(env)),
         folder_paths=tuple(path for path in env.get("WIO_FOLDER_PATHS", "").split(os.pathsep) if path),
+        node_addresses=_node_addresses(env),
         durability=durability,
         workers=_number(env, "WEB_CONCURRENCY", 2),
         trusted_proxies=_listed(env, "WIO_TRUSTED_PROXIES"),
@@ -103,6 +112,20 @@ def _number(env: Mapping[str, str], name: str, default: int) -> int:
     if not value.isdecimal() or int(value) < 1:
         raise Invalid(f"{name} is a whole number above 0.", code="invalid_setting")
     return int(value)
+
+
+def _node_addresses(env: Mapping[str, str]) -> tuple[str, ...]:
+    found = _listed(env, "WIO_NODE_ADDRESSES")
+    for one in found:
+        if "/" in one:
+            try:
+                ipaddress.ip_network(one, strict=False)
+            except ValueError:
+                raise Invalid(
+                    f"WIO_NODE_ADDRESSES lists {one!r}, which is no network such as 10.0.0.0/8.",
+                    code="invalid_setting",
+                ) from None
+    return found
 
 
 def _listed(env: Mapping[str, str], name: str) -> tuple[str, ...]:

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, inspect, text
+from alembic import command
+from sqlalchemy import Engine, inspect, select, text
 
-from workspacesio.database.migrate import check_schema, migrate
+from workspacesio.database.migrate import _config, check_schema, migrate
 from workspacesio.database.sessions import Database, sqlite_url
-from workspacesio.database.tables import Base
+from workspacesio.database.tables import Base, Node
 from workspacesio.domain.errors import Unavailable
 
 
@@ -62,6 +63,27 @@ def test_migrating_again_changes_nothing(databases: tuple[Database, Database]) -
         connection.execute(text("UPDATE rights SET generation = 41"))
     migrate(database.url)
     assert database.generation() == 41
+
+
+def test_nodes_from_before_the_second_step_go_on(databases: tuple[Database, Database]) -> None:
+    database = databases[0]
+    with database.engine.begin() as connection:
+        command.upgrade(_config(connection), "0001")
+        connection.execute(
+            text(
+                "INSERT INTO nodes (name, kind, run_by_service, read_only, path, layout, serve_owner_only, "
+                "cross_filesystems, created_at) "
+                "VALUES ('local', 'folder', :yes, :no, '/data', 'bucket', :no, :no, '2026-01-01 00:00:00')"
+            ),
+            {"yes": True, "no": False},
+        )
+    with pytest.raises(Unavailable) as refusal:
+        check_schema(database.url)
+    assert refusal.value.code == "older_schema"
+    migrate(database.url)
+    with database.read() as session:
+        node = session.scalars(select(Node)).one()
+        assert (node.name, node.path, node.endpoint, node.leaving) == ("local", "/data", None, False)
 
 
 def test_several_processes_may_migrate_at_once(two_urls: tuple[str, str]) -> None:

@@ -50,7 +50,13 @@ def _address(
     key: str, *, method: str = "GET", endpoint: str = "http://s3.example.org:8101", issued: Issued | None = None
 ) -> str:
     return presigned_address(
-        endpoint=endpoint, credential=issued or _issued(), bucket="alpha", key=key, method=method, now=NOW
+        endpoint=endpoint,
+        region=REGION,
+        credential=issued or _issued(),
+        bucket="alpha",
+        key=key,
+        method=method,
+        now=NOW,
     )
 
 

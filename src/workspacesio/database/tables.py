@@ -195,7 +195,12 @@ class SignInAttempt(Base):
 
 
 class Node(Base):
-    """`path`, `layout`, `bucket` and what follows describe folder nodes; other kinds come with their own."""
+    """`path` to `filesystem_identity` describe folder nodes, `endpoint` and what follows MinIO servers.
+
+    `public_endpoint` is the address for users, where it isn't `endpoint`. `sealed_secret` is the secret of
+    `access_key`, encrypted (`services/node_secrets.py`). `name_prefix` begins the name of every user, group and
+    policy that is made on the server. While `leaving`, nothing is granted there any more.
+    """
 
     __tablename__ = "nodes"
     __table_args__ = (_NEVER_REUSED,)
@@ -214,6 +219,13 @@ class Node(Base):
     cross_filesystems: Mapped[bool] = mapped_column(default=False)
     filesystem_identity: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime]
+    endpoint: Mapped[str | None] = mapped_column(Text)
+    public_endpoint: Mapped[str | None] = mapped_column(Text)
+    region: Mapped[str | None] = mapped_column(String(63))
+    access_key: Mapped[str | None] = mapped_column(String(128))
+    sealed_secret: Mapped[bytes | None] = mapped_column(LargeBinary)
+    name_prefix: Mapped[str | None] = mapped_column(String(16))
+    leaving: Mapped[bool] = mapped_column(server_default=false(), default=False)
 
 
 class Root(Base):
@@ -368,6 +380,38 @@ class Credential(Base):
     revoked_at: Mapped[datetime | None]
     sign_in_id: Mapped[int | None] = mapped_column(index=True)
     api_key_id: Mapped[int | None] = mapped_column(index=True)
+
+
+class NodeEffect(Base):
+    """What a foreign server must be told of the rights of one subject, and how far it was told.
+
+    `subject_id` is the user's or group's number, 0 for everyone. The change of rights raises
+    `desired_generation` in its own transaction; what was written and read back is `applied_generation`. Whoever
+    holds the lease writes. `identity` numbers the server's users that were made for a user: with each new one
+    all keys of the one before are dead for good. `active`: there shall be such a user now.
+    `applied_documents` is how many policies may be on the server, `applied_digest` stands for what was read back,
+    so that a later difference is known to be somebody else's. From `refresh_at` on it is to be told again, as
+    policies tell only so many expiries apart. `problem`: why the last attempt failed.
+    """
+
+    __tablename__ = "node_effects"
+    __table_args__ = (UniqueConstraint("node_id", "subject_kind", "subject_id"), _NEVER_REUSED)
+
+    id: Mapped[int] = _identity()
+    node_id: Mapped[int] = mapped_column(ForeignKey("nodes.id", ondelete="CASCADE"))
+    subject_kind: Mapped[str] = mapped_column(String(16))
+    subject_id: Mapped[int]
+    desired_generation: Mapped[int] = mapped_column(BigInteger)
+    applied_generation: Mapped[int] = mapped_column(BigInteger)
+    identity: Mapped[int] = mapped_column(Integer)
+    active: Mapped[bool]
+    applied_documents: Mapped[int] = mapped_column(Integer)
+    applied_digest: Mapped[str | None] = mapped_column(String(64))
+    lease_holder: Mapped[str | None] = mapped_column(String(32))
+    lease_until: Mapped[datetime | None]
+    attempted_at: Mapped[datetime | None]
+    refresh_at: Mapped[datetime | None]
+    problem: Mapped[str | None] = mapped_column(Text)
 
 
 class AuditRecord(Base):

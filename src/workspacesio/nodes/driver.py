@@ -351,7 +351,13 @@ class StagedPart(Protocol):
     async def discard(self) -> None: ...
 
 
-class NodeDriver(Protocol):
+class StorageDriver(Protocol):
+    """What the service itself needs of a node's storage, whoever serves its users.
+
+    Contract for every kind: `check` and the rest raise NodeDown when the node can't be used; listings are as
+    `NodeDriver` promises; what `list_objects` shows can be deleted; deleting again is no error.
+    """
+
     abilities: Abilities
 
     async def check(self) -> None:
@@ -364,11 +370,36 @@ class NodeDriver(Protocol):
 
     async def buckets(self) -> list[BucketInfo]: ...
 
+    async def list_objects(self, scope: Scope, request: ListRequest) -> ListPage: ...
+
+    async def delete(
+        self, address: ObjectAddress, preconditions: Preconditions = NO_PRECONDITIONS
+    ) -> ObjectInfo | None:
+        """What was deleted, or None when there was nothing (which is no error) or when the server doesn't say."""
+        ...
+
+    async def abort_upload(self, address: ObjectAddress, upload_id: str) -> None:
+        """End an upload. Raises NoSuchUpload, also for all but one who end it at once, by whatever way."""
+        ...
+
+    async def uploads(
+        self, scope: Scope, prefix: str, *, after: UploadMarker = FIRST_UPLOAD, max_uploads: int = 1000
+    ) -> tuple[list[UploadInfo], bool]:
+        """Uploads under way whose key begins with `prefix`, behind `after`, and whether more follow.
+
+        Ordered by the key's bytes, then by upload id, which is the order in which they were begun.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+
+class NodeDriver(StorageDriver, Protocol):
+    """What the endpoint needs to serve a node's users."""
+
     async def create_bucket(self, bucket: str) -> None: ...
 
     async def delete_bucket(self, bucket: str) -> None: ...
-
-    async def list_objects(self, scope: Scope, request: ListRequest) -> ListPage: ...
 
     async def head(self, address: ObjectAddress) -> ObjectInfo: ...
 
@@ -400,12 +431,6 @@ class NodeDriver(Protocol):
         `expected` is the object as the caller read it. Raises ObjectChanged when anything about it is different by
         now, its metadata included: the ETag alone would let one such change undo another.
         """
-        ...
-
-    async def delete(
-        self, address: ObjectAddress, preconditions: Preconditions = NO_PRECONDITIONS
-    ) -> ObjectInfo | None:
-        """What was deleted, or None when there was nothing (which is no error)."""
         ...
 
     async def create_upload(
@@ -468,21 +493,6 @@ class NodeDriver(Protocol):
         """
         ...
 
-    async def abort_upload(self, address: ObjectAddress, upload_id: str) -> None:
-        """End an upload. Raises NoSuchUpload, also for all but one who end it at once, by whatever way."""
-        ...
-
-    async def uploads(
-        self, scope: Scope, prefix: str, *, after: UploadMarker = FIRST_UPLOAD, max_uploads: int = 1000
-    ) -> tuple[list[UploadInfo], bool]:
-        """Uploads under way whose key begins with `prefix`, behind `after`, and whether more follow.
-
-        Ordered by the key's bytes, then by upload id, which is the order in which they were begun.
-        """
-        ...
-
     async def clear_abandoned(self, older_than_seconds: float) -> int:
         """Remove staged files and uploads that nobody finished; returns how many. Safe beside writers."""
         ...
-
-    async def close(self) -> None: ...

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from workspacesio.database.tables import Credential, Node, User, Workspace
 from workspacesio.database.visibility import readable_folders
 from workspacesio.domain.errors import Invalid, NotFound
 from workspacesio.domain.permissions import Caller
-from workspacesio.domain.vocabulary import Level
+from workspacesio.domain.vocabulary import Level, NodeKind
+from workspacesio.services.effect_marks import mark_keys_ended
 from workspacesio.services.keys import Keyring
 from workspacesio.services.sealed_tokens import (
     MAX_NARROWED_WORKSPACES,
@@ -70,21 +71,8 @@ def issue_credential(
 
     Raises Invalid for a duration that is too short or too long, and for too many workspaces to be named.
     """
-    if not timedelta(seconds=MIN_SECONDS) <= duration <= longest:
-        raise Invalid(
-            f"Keys and links live between {MIN_SECONDS} s and {_spelled(longest)}; give a time in between.",
-            code="invalid_duration",
-        )
+    expires_at = expiry_of(caller, duration=duration, longest=longest, latest_expiry=latest_expiry, now=now)
     narrowed = caller.narrowing.workspaces
-    if narrowed is not None and len(narrowed) > MAX_NARROWED_WORKSPACES:
-        raise Invalid(
-            f"A credential can be narrowed to at most {MAX_NARROWED_WORKSPACES} workspaces; ask for one that "
-            "covers the node.",
-            code="too_many_workspaces",
-        )
-    expires_at = (now + duration).replace(microsecond=0)
-    if latest_expiry is not None:
-        expires_at = min(expires_at, latest_expiry.replace(microsecond=0))
     access_key_id = new_access_key_id()
     row = Credential(
         user_id=caller.user_id,
@@ -110,6 +98,28 @@ def issue_credential(
         node.id,
         caller.narrowing.read_only,
     )
+
+
+def expiry_of(
+    caller: Caller, *, duration: timedelta, longest: timedelta, latest_expiry: datetime | None, now: datetime
+) -> datetime:
+    """When a new credential of `caller` ends. Raises Invalid as `issue_credential`."""
+    if not timedelta(seconds=MIN_SECONDS) <= duration <= longest:
+        raise Invalid(
+            f"Keys and links live between {MIN_SECONDS} s and {_spelled(longest)}; give a time in between.",
+            code="invalid_duration",
+        )
+    narrowed = caller.narrowing.workspaces
+    if narrowed is not None and len(narrowed) > MAX_NARROWED_WORKSPACES:
+        raise Invalid(
+            f"A credential can be narrowed to at most {MAX_NARROWED_WORKSPACES} workspaces; ask for one that "
+            "covers the node.",
+            code="too_many_workspaces",
+        )
+    expires_at = (now + duration).replace(microsecond=0)
+    if latest_expiry is not None:
+        expires_at = min(expires_at, latest_expiry.replace(microsecond=0))
+    return expires_at
 
 
 def covered_workspaces(session: Session, *, caller: Caller, node: Node, now: datetime) -> list[Covered]:
@@ -148,12 +158,16 @@ def active_credentials(session: Session, *, user_id: int, now: datetime) -> Sequ
 
 
 def revoke_credential(session: Session, *, user_id: int, credential_id: int, now: datetime) -> None:
-    """End one credential of the user at once; raises NotFound for another's or an unknown one."""
+    """End one credential of the user at once; raises NotFound for another's or an unknown one.
+
+    On a node whose server can't end single keys, all of the user's there end with it.
+    """
     row = session.get(Credential, credential_id)
     if row is None or row.user_id != user_id:
         raise NotFound("There is no such credential of yours; `wio credential ls` shows them.")
     if row.revoked_at is None:
-        row.revoked_at = now
+        _revoke(session, Credential.id == row.id, now)
+        session.refresh(row)
 
 
 def revoke_credentials_of(
@@ -176,11 +190,29 @@ def revoke_credentials_of(
     ]
     if len(given) != 1:
         raise ValueError("name exactly one of user_id, sign_in_id and api_key_id")
-    session.execute(
-        update(Credential)
-        .where(given[0], Credential.revoked_at.is_(None), Credential.expires_at > now)
-        .values(revoked_at=now)
-    )
+    if user_id is not None:
+        mark_keys_ended(session, user_id=user_id)
+    _revoke(session, given[0], now)
+
+
+def _revoke(session: Session, which: ColumnElement[bool], now: datetime) -> None:
+    """End the active ones; where a server ends keys only all together, the others of the same user there too."""
+    active = (which, Credential.revoked_at.is_(None), Credential.expires_at > now)
+    together = session.execute(
+        select(Credential.user_id, Credential.node_id)
+        .join(Node, Node.id == Credential.node_id)
+        .where(*active, Node.kind == NodeKind.MINIO.value)
+        .distinct()
+    ).all()
+    session.execute(update(Credential).where(*active).values(revoked_at=now))
+    for user_id, node_id in together:
+        mark_keys_ended(session, user_id=user_id, node_id=node_id)
+        same = (Credential.user_id == user_id, Credential.node_id == node_id)
+        session.execute(
+            update(Credential)
+            .where(*same, Credential.revoked_at.is_(None), Credential.expires_at > now)
+            .values(revoked_at=now)
+        )
 
 
 def _spelled(longest: timedelta) -> str:

@@ -19,6 +19,7 @@ from workspacesio.domain.vocabulary import Action, RootType
 from workspacesio.services.actors import Actor
 from workspacesio.services.audit import record
 from workspacesio.services.authorization import find_root
+from workspacesio.services.expressible import untellable
 from workspacesio.services.prefixes import workspace_place_problem
 from workspacesio.services.users import user_named
 from workspacesio.services.workspaces import insert_workspace
@@ -158,6 +159,8 @@ def _plan(  # noqa: PLR0917 - one folder of one plan
         username = session.get_one(User, before.owner_id).username
         return Planned(wanted.folder, prefix, before.name, username, before.owner_id, before.id)
     problem = workspace_place_problem(session, root=root, prefix=prefix)
+    if problem is None:
+        problem = untellable(session.get_one(Node, root.node_id), prefix)
     if problem is None and any(prefix.startswith(other) or other.startswith(prefix) for other in others):
         problem = "it overlaps another folder of this import"
     if problem is None and not owner.enabled:

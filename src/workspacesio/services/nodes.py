@@ -121,20 +121,30 @@ def insert_folder_node(
     return node
 
 
-def remove_node(session: Session, *, actor: Actor, name: str, force: bool, now: datetime) -> None:
-    """Forget the node and its roots; every file stays. `force` forgets its workspaces too."""
+def require_removable(session: Session, *, actor: Actor, name: str, force: bool, now: datetime) -> Node:
+    """The node, if the caller may remove it now. Raises NotFound, Refused, Conflict."""
     node = find_node(session, actor=actor, name=name, action=Action.CHANGE_NODE, now=now)
-    workspaces = session.scalars(select(Workspace).where(Workspace.node_id == node.id)).all()
-    if workspaces and not force:
+    count = session.scalar(select(func.count()).select_from(Workspace).where(Workspace.node_id == node.id))
+    if count and not force:
         raise Conflict(
-            f"The node has {len(workspaces)} workspace(s); delete or release them first, or add --force to forget "
+            f"The node has {count} workspace(s); delete or release them first, or add --force to forget "
             "them while their files stay.",
             code="node_not_empty",
-            details={"workspaces": len(workspaces)},
+            details={"workspaces": count},
         )
     pending = select(func.count()).select_from(WorkspaceRemoval).where(WorkspaceRemoval.node_id == node.id)
     if session.scalar(pending) and not force:
         raise Conflict("Objects of a deleted workspace are still being deleted there; try again later.")
+    return node
+
+
+def remove_node(session: Session, *, actor: Actor, name: str, force: bool, now: datetime) -> None:
+    """Forget the node and its roots; every file stays. `force` forgets its workspaces too.
+
+    For a node on a server: `minio_nodes.remove_minio_node`, which clears the server and then comes here.
+    """
+    node = require_removable(session, actor=actor, name=name, force=force, now=now)
+    workspaces = session.scalars(select(Workspace).where(Workspace.node_id == node.id)).all()
     for workspace in workspaces:
         record(
             session,

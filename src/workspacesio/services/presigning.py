@@ -9,13 +9,13 @@ import hmac
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlsplit
 
-from workspacesio.services.credentials import REGION, Issued
+from workspacesio.services.credentials import Issued
 
 MAX_EXPIRY = timedelta(days=7)
 
 
 def presigned_address(
-    *, endpoint: str, credential: Issued, bucket: str, key: str, method: str, now: datetime
+    *, endpoint: str, region: str, credential: Issued, bucket: str, key: str, method: str, now: datetime
 ) -> str:
     """The address that does `method` on the object until the credential expires, or for a week."""
     parts = urlsplit(endpoint)
@@ -23,7 +23,7 @@ def presigned_address(
     host = parts.netloc.removesuffix({"http": ":80", "https": ":443"}.get(parts.scheme, ""))
     path = parts.path.rstrip("/") + "/" + quote(f"{bucket}/{key}", safe="/-_.~")
     timestamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
-    scope = f"{timestamp[:8]}/{REGION}/s3/aws4_request"
+    scope = f"{timestamp[:8]}/{region}/s3/aws4_request"
     lifetime = min(credential.expires_at - now.replace(microsecond=0), MAX_EXPIRY)
     query = "&".join(
         f"{name}={quote(value, safe='-_.~')}"

@@ -15,6 +15,8 @@ from workspacesio.domain.vocabulary import Action, CreatePolicy, FolderLayout, R
 from workspacesio.services.actors import Actor
 from workspacesio.services.audit import record
 from workspacesio.services.authorization import find_node, find_root, require
+from workspacesio.services.effect_marks import mark_root
+from workspacesio.services.expressible import check_can_be_told
 from workspacesio.services.prefixes import MAX_PREFIX_BYTES, check_root_fits
 from workspacesio.services.users import user_named
 
@@ -116,6 +118,7 @@ def insert_root(
         raise Invalid("The prefix is too long to leave room for workspaces.", code="invalid_folder")
     if session.scalar(select(Root.id).where(Root.name == name)) is not None:
         raise Conflict(f"There is a root {name!r} already; give another name.", code="taken")
+    check_can_be_told(node, prefix)
     check_root_fits(session, node_id=node.id, bucket=bucket, prefix=prefix)
     root = Root(
         name=name,
@@ -153,6 +156,8 @@ def change_root(
         if root_type.is_public != RootType(root.type).is_public:
             _tell_owners(session, actor, root, opened=root_type.is_public, now=now)
         details["type"] = {"from": root.type, "to": root_type.value}
+        if root_type.is_public != RootType(root.type).is_public:
+            mark_root(session, root)
         root.type = root_type.value
     if create is not None:
         if not RootType(root.type).is_managed:

@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, or_, select, true
 from sqlalchemy.orm import Session
 
-from workspacesio.database.tables import Group, Share, User, Workspace
+from workspacesio.database.tables import Group, Node, Share, User, Workspace
 from workspacesio.database.visibility import share_reaches
 from workspacesio.domain.errors import Conflict, Invalid, NotFound, Refused
 from workspacesio.domain.names import check_prefix
@@ -20,6 +20,8 @@ from workspacesio.domain.vocabulary import Action, Level, SubjectKind
 from workspacesio.services.actors import Actor
 from workspacesio.services.audit import record
 from workspacesio.services.authorization import find_workspace, require
+from workspacesio.services.effect_marks import mark_shares
+from workspacesio.services.expressible import check_can_be_told
 from workspacesio.services.prefixes import begins_with
 from workspacesio.services.users import user_named
 
@@ -108,6 +110,7 @@ def share_folder(
     if expires_at is not None and expires_at <= now:
         raise Invalid("The share would have expired already; give a later time.", code="invalid_expiry")
     _check_recipient(actor, workspace, named)
+    check_can_be_told(session.get_one(Node, workspace.node_id), workspace.prefix + folder)
     existing = _share_of(session, workspace_id, folder, named, now)
     if existing is not None:
         _require_may_change(session, actor, workspace, existing)
@@ -127,6 +130,7 @@ def share_folder(
     share.given_by, share.rests_on = actor.user_id, rests_on
     session.add(share)
     session.flush()
+    mark_shares(session, workspace, [share, *(_descendants(session, share) if existing else [])])
     _weaken_what_rests_on(session, share)
     view = _view(session, share)
     _record(session, actor, "share.change" if existing else "share.give", workspace, view, now)
@@ -150,6 +154,7 @@ def revoke_share(
         require(actor, Action.SHARE_WORKSPACE, target, now)
         _require_may_change(session, actor, workspace, share)
     gone = [share, *_descendants(session, share)]
+    mark_shares(session, workspace, gone)
     views = [_view(session, one) for one in gone]
     for view in views:
         _record(session, actor, "share.revoke", workspace, view, now)

@@ -15,7 +15,6 @@ from workspacesio.nodes.driver import (
     FIRST_UPLOAD,
     ListRequest,
     NodeDown,
-    NodeDriver,
     NodeError,
     NodeReadOnly,
     NodeRefused,
@@ -24,6 +23,7 @@ from workspacesio.nodes.driver import (
     ObjectAddress,
     ObjectSummary,
     Scope,
+    StorageDriver,
     UploadMarker,
 )
 
@@ -60,7 +60,7 @@ class Deleted:
 class Storage:
     """One node's storage. Raises Unavailable when the node is down."""
 
-    def __init__(self, driver: NodeDriver, wait: Wait) -> None:
+    def __init__(self, driver: StorageDriver, wait: Wait) -> None:
         self._driver = driver
         self._wait = wait
 
@@ -86,9 +86,10 @@ class Storage:
     def delete_objects(self, bucket: str, prefix: str, *, stop: Callable[[], bool]) -> Deleted:
         """Delete what is stored under the prefix, page by page, until nothing is left or `stop()` says so.
 
-        Objects that the operating system doesn't let go are passed over, and then it is not finished.
+        Objects that the operating system doesn't let go are passed over, and then it is not finished. MinIO lists
+        `a/b` only when there is no object `a` any more, so it looks again after what it deleted.
         """
-        objects = size = 0
+        objects = size = before = 0
         passed_over = False
         after = ""
         with node_errors():
@@ -100,9 +101,12 @@ class Storage:
                 objects += len(gone)
                 size += sum(one.size for one in gone)
                 passed_over = passed_over or len(gone) < len(page.objects)
-                if page.next_after is None:
+                if page.next_after is not None:
+                    after = page.next_after
+                elif passed_over or objects == before:
                     return Deleted(objects, size, not passed_over)
-                after = page.next_after
+                else:
+                    after, before = "", objects
         return Deleted(objects, size, finished=False)
 
     async def _abort_uploads(self, scope: Scope) -> None:

@@ -3,18 +3,22 @@
 import contextlib
 import queue
 import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 
 from workspacesio.domain.errors import NotSupported
-from workspacesio.nodes.driver import NodeDriver, Scope
+from workspacesio.nodes.driver import Scope, StorageDriver
 from workspacesio.nodes.folder.driver import FolderDriver
 from workspacesio.nodes.folder.survey import SurveyReport
 from workspacesio.nodes.folder.survey import survey as survey_folder
+from workspacesio.nodes.minio.driver import MinioDriver
 from workspacesio.services.storage import node_errors
 
 MAX_EXAMPLES = 10
+PROGRESS_EVERY = 1000
 WAITING = 100
+
+Tell = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +52,18 @@ class Abandoned(Exception):
     """Nobody waits for the survey any more."""
 
 
-def survey(driver: NodeDriver, bucket: str, prefix: str) -> Generator[Progress | Surveyed, None, None]:
+def survey(driver: StorageDriver, bucket: str, prefix: str) -> Generator[Progress | Surveyed, None, None]:
     """Progress now and then, and at the end what was found. Closing the iterator ends the walk.
 
     Raises Unavailable when the node is down, Conflict for a folder that can't be served, and NotSupported.
     """
-    if not isinstance(driver, FolderDriver):
-        raise NotSupported("Folders are imported from folder nodes only.")
-    walk = _Walk(driver, Scope(bucket, prefix))
+    scope = Scope(bucket, prefix)
+    if isinstance(driver, FolderDriver):
+        walk = _Walk(lambda tell: _walk_folder(driver, scope, tell))
+    elif isinstance(driver, MinioDriver):
+        walk = _Walk(lambda tell: _walk_server(driver, scope, tell))
+    else:
+        raise NotSupported("Folders can't be imported from this kind of node.")
     walk.start()
     try:
         while True:
@@ -83,18 +91,17 @@ def merged(surveys: Iterable[tuple[str, Surveyed]]) -> list[NotServed]:
 class _Walk(threading.Thread):
     """Walks in a thread of its own, as the walk tells its progress by calling."""
 
-    def __init__(self, driver: FolderDriver, scope: Scope) -> None:
+    def __init__(self, walk: Callable[[Tell], Surveyed]) -> None:
         super().__init__(name="survey", daemon=True)
         self.found: queue.Queue[Progress | Surveyed | Exception] = queue.Queue(WAITING)
         self.abandoned = threading.Event()
-        self._driver = driver
-        self._scope = scope
+        self._walk = walk
 
     def run(self) -> None:
         try:
             with node_errors():
-                report = survey_folder(self._driver.node.tree, self._driver.node.records, self._scope, self._tell)
-            self._put(_surveyed(report))
+                surveyed = self._walk(self._tell)
+            self._put(surveyed)
         except Abandoned:
             pass
         except Exception as error:
@@ -112,6 +119,21 @@ class _Walk(threading.Thread):
                 continue
             return
         raise Abandoned
+
+
+def _walk_folder(driver: FolderDriver, scope: Scope, tell: Tell) -> Surveyed:
+    return _surveyed(survey_folder(driver.node.tree, driver.node.records, scope, tell))
+
+
+def _walk_server(driver: MinioDriver, scope: Scope, tell: Tell) -> Surveyed:
+    """Every object is served, by the server itself."""
+    objects = size = 0
+    for found in driver.objects(scope.bucket, scope.boundary):
+        objects += 1
+        size += found.size
+        if objects % PROGRESS_EVERY == 0:
+            tell(objects, size)
+    return Surveyed(objects, objects, size, ())
 
 
 def _surveyed(report: SurveyReport) -> Surveyed:

@@ -19,10 +19,11 @@ from workspacesio.database.sessions import Database
 from workspacesio.database.tables import AuditRecord, Node, User, Workspace, WorkspaceRemoval
 from workspacesio.domain.errors import Conflict, WorkspacesIOError
 from workspacesio.domain.vocabulary import Action
-from workspacesio.nodes.driver import NodeDriver
+from workspacesio.nodes.driver import StorageDriver
 from workspacesio.services.actors import Actor
 from workspacesio.services.audit import record_of_workspace
 from workspacesio.services.authorization import find_workspace
+from workspacesio.services.effect_marks import mark_workspace
 from workspacesio.services.storage import Deleted, Storage, Wait
 
 logger = logging.getLogger(__name__)
@@ -76,6 +77,7 @@ def remove_workspace(
     record_of_workspace(
         session, actor=actor, verb="workspace.delete", workspace=workspace, now=now, details=details
     )
+    mark_workspace(session, workspace)
     session.delete(workspace)
     return removal_id
 
@@ -107,7 +109,7 @@ def pending_removals(session: Session) -> list[tuple[int, int]]:
 
 def continue_removals(
     database: Database,
-    drivers: Callable[[int], NodeDriver],
+    drivers: Callable[[int], StorageDriver],
     wait: Wait,
     *,
     seconds: float,

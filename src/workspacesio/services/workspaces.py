@@ -16,10 +16,12 @@ from workspacesio.database.visible_places import seen_roots
 from workspacesio.domain.errors import Ambiguous, Conflict, Invalid, NotFound
 from workspacesio.domain.names import check_workspace_name, numbered_name
 from workspacesio.domain.permissions import decide
-from workspacesio.domain.vocabulary import Action, RootType
+from workspacesio.domain.vocabulary import Action, RootType, SubjectKind
 from workspacesio.services.actors import Actor
 from workspacesio.services.audit import record_of_workspace
 from workspacesio.services.authorization import find_root, find_workspace
+from workspacesio.services.effect_marks import mark, mark_workspace
+from workspacesio.services.expressible import check_can_be_told
 from workspacesio.services.prefixes import workspace_place_problem
 from workspacesio.services.users import user_named
 
@@ -46,6 +48,7 @@ def place_workspace(
         raise Conflict("The node of this root takes no writes.", code="node_is_read_only")
     folder = f"{actor.username}/{name}/" if RootType(chosen.type).is_managed else f"{name}/"
     place = Place(chosen.id, chosen.node_id, chosen.bucket, chosen.prefix + folder)
+    check_can_be_told(node, place.prefix)
     problem = workspace_place_problem(session, root=chosen, prefix=place.prefix)
     if problem is not None:
         raise Conflict(
@@ -107,6 +110,7 @@ def insert_workspace(
     session.flush()
     session.add(Usage(workspace_id=workspace.id, bytes=0, objects=0, exact=not imported))
     session.flush()
+    mark_workspace(session, workspace)
     return workspace
 
 
@@ -141,6 +145,7 @@ def hand_over_workspace(session: Session, *, actor: Actor, workspace_id: int, to
     if user.id == workspace.owner_id:
         raise Conflict(f"{to!r} is the owner already.", code="is_owner")
     taken = set(session.scalars(select(Workspace.name).where(Workspace.owner_id == user.id)))
+    mark(session, workspace.node_id, [(SubjectKind.USER, workspace.owner_id), (SubjectKind.USER, user.id)])
     _absorb_shares(session, workspace_id=workspace.id, user_id=user.id)
     details = {"from": workspace.owner_id, "to": user.id, "to_username": to}
     record_of_workspace(
@@ -168,6 +173,7 @@ def release_workspace(session: Session, *, actor: Actor, workspace_id: int, now:
     record_of_workspace(
         session, actor=actor, verb="workspace.release", workspace=workspace, now=now, details=details
     )
+    mark_workspace(session, workspace)
     session.delete(workspace)
 
 

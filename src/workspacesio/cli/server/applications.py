@@ -41,7 +41,7 @@ def make_api() -> object:
             database=database,
             settings=state.settings,
             keyring=state.keyring,
-            drivers=Drivers(database, state.settings),
+            drivers=Drivers(database, state.settings, state.keyring),
             clock=utc_now,
         )
     )
@@ -53,7 +53,9 @@ class ServedEndpoint(Endpoint):
     def __init__(
         self, authority: DatabaseAuthority, drivers: Drivers, journal: Journal, settings: Settings
     ) -> None:
-        super().__init__(authority, drivers, EndpointSettings(region=REGION, cors_origins=settings.cors_origins))
+        super().__init__(
+            authority, drivers.served, EndpointSettings(region=REGION, cors_origins=settings.cors_origins)
+        )
         self._journal = journal
         self._node_drivers = drivers
 
@@ -78,4 +80,4 @@ def make_endpoint() -> ServedEndpoint:
     authority = DatabaseAuthority(
         database, state.keyring, RightsCache(database, generation_reader(database)), journal, utc_now
     )
-    return ServedEndpoint(authority, Drivers(database, state.settings), journal, state.settings)
+    return ServedEndpoint(authority, Drivers(database, state.settings, state.keyring), journal, state.settings)

@@ -79,7 +79,7 @@ def _serve_http(  # noqa: PLR0917 - what a server is made of
 
 
 async def _work(state: ServerState, when_running: Callable[[], None]) -> None:
-    upkeep = Upkeep(state.open_database(), state.settings)
+    upkeep = Upkeep(state.open_database(), state.settings, state.keyring)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

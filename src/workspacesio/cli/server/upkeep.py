@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, select
 
+from workspacesio.cli.server.server_upkeep import ServerUpkeep
 from workspacesio.database.sessions import Database
 from workspacesio.database.tables import Credential, Node, ObjectEvent, OneTimeToken, SignIn, SignInAttempt
 from workspacesio.domain.errors import WorkspacesIOError
 from workspacesio.nodes.driver import NodeError, NodeReadOnly
 from workspacesio.services.drivers import Drivers
+from workspacesio.services.keys import Keyring
 from workspacesio.services.storage import wait_on
 from workspacesio.services.workspace_removal import continue_removals
 from workspacesio.settings import Settings
@@ -28,12 +30,14 @@ logger = logging.getLogger(__name__)
 class Upkeep:
     """Every task may run beside others of its kind, and be cut off at any moment."""
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    def __init__(self, database: Database, settings: Settings, keyring: Keyring) -> None:
         self._database = database
         self._settings = settings
-        self._drivers = Drivers(database, settings)
+        self._drivers = Drivers(database, settings, keyring)
+        self._servers = ServerUpkeep(database, settings, keyring, self._drivers)
 
     async def run(self, stopped: asyncio.Event) -> None:
+        telling = asyncio.create_task(self._servers.run(stopped))
         while not stopped.is_set():
             try:
                 await self.once()
@@ -41,6 +45,7 @@ class Upkeep:
                 logger.warning("upkeep will try again: %s", error)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stopped.wait(), PAUSE_SECONDS)
+        await telling
         await self._drivers.close()
 
     async def once(self) -> None:
@@ -56,7 +61,9 @@ class Upkeep:
         )
         for node_id in await asyncio.to_thread(self._node_ids):
             try:
-                cleared = await self._drivers(node_id).clear_abandoned(self._settings.upload_max_age_seconds)
+                cleared = await self._drivers.served(node_id).clear_abandoned(
+                    self._settings.upload_max_age_seconds
+                )
             except NodeReadOnly:
                 continue
             except NodeError as error:

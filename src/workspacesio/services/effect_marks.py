@@ -1,0 +1,197 @@
+"""Noting, in the transaction of a change of rights, which foreign servers must be told, and of whom.
+
+Exactly those subjects are marked whose rights on a node can change: the user, the group or everyone that a share
+names, the owner of a workspace, everyone for a workspace in a public root. Users are marked where a user was
+made for them on the node's server, groups and everyone wherever something is shared with them. Folder nodes need
+nothing: their endpoint looks rights up.
+
+    marked(session) -> Marked      what the transaction marked; `node_effects.settle` then tells the servers
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from workspacesio.database.tables import GroupMember, Node, NodeEffect, Root, Share, Workspace
+from workspacesio.domain.vocabulary import NodeKind, RootType, SubjectKind
+
+_INFO = "workspacesio.marked"
+EVERYONE_ID = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """The generation that each effect, by its id, must reach for the change to be enforced."""
+
+    generations: dict[int, int] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.generations)
+
+
+Subject = tuple[SubjectKind, int]
+EVERYONE: Subject = (SubjectKind.EVERYONE, EVERYONE_ID)
+
+
+def marked(session: Session) -> Marked:
+    """What was marked in this session; may be asked before or after its commit."""
+    return Marked(dict(session.info.get(_INFO, {})))
+
+
+def is_told(node: Node | None) -> bool:
+    """Whether rights on this node are kept on a foreign server."""
+    return node is not None and node.kind == NodeKind.MINIO.value
+
+
+def mark(session: Session, node_id: int, subjects: Iterable[Subject]) -> None:
+    """The rights of these subjects on the node have changed. Nothing for a folder node."""
+    if not is_told(session.get(Node, node_id)):
+        return
+    for kind, subject_id in sorted(set(subjects)):
+        row = _row(session, node_id, kind, subject_id)
+        if row is None and kind is not SubjectKind.USER:
+            row = new_effect(session, node_id, kind, subject_id)
+        if row is not None and (row.active or kind is not SubjectKind.USER):
+            _raise(session, row)
+
+
+def mark_shares(session: Session, workspace: Workspace, shares: Iterable[Share]) -> None:
+    """Shares of the workspace were given, changed or taken back."""
+    mark(session, workspace.node_id, [_subject(share) for share in shares])
+
+
+def mark_workspace(session: Session, workspace: Workspace) -> None:
+    """The workspace was made, or is about to go, with every right in it."""
+    if not is_told(session.get(Node, workspace.node_id)):
+        return
+    shares = session.scalars(select(Share).where(Share.workspace_id == workspace.id))
+    subjects = [(SubjectKind.USER, workspace.owner_id), *(_subject(share) for share in shares)]
+    if RootType(session.get_one(Root, workspace.root_id).type).is_public:
+        subjects.append(EVERYONE)
+    mark(session, workspace.node_id, subjects)
+
+
+def mark_root(session: Session, root: Root) -> None:
+    """The root became public or private."""
+    mark(session, root.node_id, [EVERYONE])
+
+
+def mark_member(session: Session, *, user_id: int) -> None:
+    """The user joined or left a group."""
+    rows = select(NodeEffect).where(
+        NodeEffect.subject_kind == SubjectKind.USER.value,
+        NodeEffect.subject_id == user_id,
+        NodeEffect.active.is_(True),
+    )
+    for row in session.scalars(rows).all():
+        _raise(session, row)
+
+
+def mark_group(session: Session, *, group_id: int) -> None:
+    """The group is about to go, from every server. Asked while its members are still known.
+
+    With the server's group all of its rights go. That its members are told of as well is left to the worker.
+    """
+    members = select(GroupMember.user_id).where(GroupMember.group_id == group_id)
+    concerned = (
+        NodeEffect.subject_kind == SubjectKind.USER.value,
+        NodeEffect.subject_id.in_(members),
+        NodeEffect.active.is_(True),
+    )
+    group = select(NodeEffect.node_id).where(
+        NodeEffect.subject_kind == SubjectKind.GROUP.value, NodeEffect.subject_id == group_id
+    )
+    nodes = {*session.scalars(group), *session.scalars(select(NodeEffect.node_id).where(*concerned).distinct())}
+    for node_id in sorted(nodes):
+        mark(session, node_id, [(SubjectKind.GROUP, group_id)])
+    session.execute(
+        update(NodeEffect)
+        .where(*concerned)
+        .values(desired_generation=NodeEffect.desired_generation + 1)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def mark_node(session: Session, node_id: int) -> None:
+    """Everybody's rights on the node may have changed."""
+    for row in session.scalars(select(NodeEffect).where(NodeEffect.node_id == node_id)).all():
+        _raise(session, row)
+
+
+def mark_keys_ended(session: Session, *, user_id: int, node_id: int | None = None) -> None:
+    """All keys of the user on the node, or on every node, end: the server's user goes and never comes back.
+
+    MinIO brings keys back to life when a user of the same name is made again, so the next one has another name.
+    """
+    there = [NodeEffect.node_id == node_id] if node_id is not None else []
+    rows = select(NodeEffect).where(
+        NodeEffect.subject_kind == SubjectKind.USER.value,
+        NodeEffect.subject_id == user_id,
+        NodeEffect.active.is_(True),
+        *there,
+    )
+    for row in session.scalars(rows).all():
+        row.active = False
+        _raise(session, row)
+
+
+def new_effect(session: Session, node_id: int, kind: SubjectKind, subject_id: int) -> NodeEffect:
+    """A subject that the node's server has never been told of. Only in `Database.write`."""
+    row = NodeEffect(
+        node_id=node_id,
+        subject_kind=kind.value,
+        subject_id=subject_id,
+        desired_generation=0,
+        applied_generation=0,
+        identity=0,
+        active=False,
+        applied_documents=0,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def activate(session: Session, row: NodeEffect) -> None:
+    """There shall be a new user on the server for this subject. Only in `Database.write`."""
+    row.identity += 1
+    row.active = True
+    _raise(session, row)
+
+
+def remember(session: Session, row: NodeEffect) -> None:
+    """`settle` shall wait for this one too, though nothing of it changed here."""
+    session.info.setdefault(_INFO, {})[row.id] = row.desired_generation
+
+
+def _raise(session: Session, row: NodeEffect) -> None:
+    generation = session.scalar(
+        update(NodeEffect)
+        .where(NodeEffect.id == row.id)
+        .values(desired_generation=NodeEffect.desired_generation + 1)
+        .returning(NodeEffect.desired_generation)
+        .execution_options(synchronize_session=False)
+    )
+    session.flush()
+    session.expire(row, ["desired_generation"])
+    session.info.setdefault(_INFO, {})[row.id] = generation
+
+
+def _row(session: Session, node_id: int, kind: SubjectKind, subject_id: int) -> NodeEffect | None:
+    return session.scalar(
+        select(NodeEffect).where(
+            NodeEffect.node_id == node_id,
+            NodeEffect.subject_kind == kind.value,
+            NodeEffect.subject_id == subject_id,
+        )
+    )
+
+
+def _subject(share: Share) -> Subject:
+    if share.user_id is not None:
+        return SubjectKind.USER, share.user_id
+    if share.group_id is not None:
+        return SubjectKind.GROUP, share.group_id
+    return EVERYONE

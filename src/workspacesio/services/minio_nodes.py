@@ -1,0 +1,339 @@
+"""Nodes on MinIO servers: check, add, change, look after, remove.
+
+Everything that asks the server happens outside of transactions; what it needs is read before, and what was found
+is written after. `open_write` is how a use case's transaction is opened: it gives (session, actor, now).
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from workspacesio.database.tables import Node, NodeEffect
+from workspacesio.domain.errors import Conflict, Invalid, Unavailable
+from workspacesio.domain.names import check_service_name
+from workspacesio.domain.vocabulary import Action, NodeKind
+from workspacesio.nodes.addresses import AllowedAddresses
+from workspacesio.nodes.driver import NodeDown, NodeError
+from workspacesio.nodes.minio.connection import AddressNotAllowed, Connection, ServerAccess
+from workspacesio.nodes.minio.driver import MinioDriver
+from workspacesio.nodes.minio.fitness import clock_problem, missing_rights, release_warnings
+from workspacesio.nodes.minio.names import new_name_prefix
+from workspacesio.nodes.minio.subjects import remove_everything
+from workspacesio.services.actors import Actor
+from workspacesio.services.audit import record
+from workspacesio.services.authorization import find_node
+from workspacesio.services.effect_marks import mark_node, marked
+from workspacesio.services.keys import Keyring
+from workspacesio.services.node_effects import (
+    EffectsContext,
+    PendingEffect,
+    minio_driver,
+    pending_effects,
+    settle_one,
+)
+from workspacesio.services.node_secrets import open_secret, seal_secret
+from workspacesio.services.nodes import may_add_node, remove_node, require_removable
+
+DEFAULT_REGION = "us-east-1"
+REMOVAL_SECONDS = 60.0
+MAX_SECRET_CHARACTERS = 128
+
+OpenWrite = Callable[[], AbstractContextManager[tuple[Session, Actor, datetime]]]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedServer:
+    """A server that can be a node. `warnings`: one sentence each on what is worth knowing all the same."""
+
+    endpoint: str
+    public_endpoint: str | None
+    region: str
+    access_key: str
+    secret: str = field(repr=False)
+    name_prefix: str
+    version: str
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MinioState:
+    """`problems` empty: the node can be used. `pending`: whose rights the server hasn't been told yet."""
+
+    version: str | None
+    problems: tuple[str, ...]
+    warnings: tuple[str, ...]
+    pending: tuple[PendingEffect, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """`left_on_server`: what could not be removed there, in one sentence."""
+
+    left_on_server: str | None
+
+
+def check_server(
+    context: EffectsContext,
+    *,
+    endpoint: str,
+    public_endpoint: str | None,
+    region: str | None,
+    access_key: str,
+    secret: str,
+) -> CheckedServer:
+    """Try everything that a node needs: reach, keys, rights, clock. Leaves nothing on the server.
+
+    Raises Invalid: `invalid_address`, `address_not_allowed`, or `server_unfit` with `problems`, a list of
+    sentences that say what is missing.
+    """
+    access = ServerAccess(_address(endpoint), region or "", access_key, _secret(secret))
+    public = _address(public_endpoint) if public_endpoint else None
+    with _opened(context, access) as driver:
+        problems: list[str] = []
+        version = ""
+        try:
+            version, found_region = driver.administration.server()
+            access = replace(access, region=region or found_region or DEFAULT_REGION)
+        except AddressNotAllowed as error:
+            raise Invalid(str(error), code="address_not_allowed") from error
+        except NodeError as error:
+            problems.append(str(error))
+    if not problems:
+        with _opened(context, access) as driver:
+            problems += _unfitness(context, driver)
+    if problems:
+        raise Invalid(
+            "The server can't be a node yet: " + " ".join(problems),
+            code="server_unfit",
+            details={"problems": problems},
+        )
+    return CheckedServer(
+        access.endpoint,
+        None if public == access.endpoint else public,
+        access.region,
+        access_key,
+        secret,
+        driver.name_prefix,
+        version,
+        release_warnings(version),
+    )
+
+
+def add_minio_node(
+    session: Session,
+    *,
+    actor: Actor,
+    keyring: Keyring,
+    name: str,
+    server: CheckedServer,
+    read_only: bool,
+    now: datetime,
+) -> Node:
+    """A node on a server that `check_server` let pass. Its operator is the caller. Raises Refused, Conflict."""
+    may_add_node(actor, now=now)
+    check_service_name(name, "node")
+    if session.scalar(select(Node.id).where(Node.name == name)) is not None:
+        raise Conflict(f"There is a node {name!r} already.", code="taken")
+    node = Node(
+        name=name,
+        kind=NodeKind.MINIO.value,
+        operator_id=actor.user_id,
+        run_by_service=False,
+        read_only=read_only,
+        endpoint=server.endpoint,
+        public_endpoint=server.public_endpoint,
+        region=server.region,
+        access_key=server.access_key,
+        name_prefix=server.name_prefix,
+        created_at=now,
+    )
+    session.add(node)
+    session.flush()
+    node.sealed_secret = seal_secret(keyring, node.id, server.secret)
+    session.flush()
+    details = {
+        "kind": node.kind,
+        "endpoint": node.endpoint,
+        "access_key": node.access_key,
+        "read_only": read_only,
+    }
+    record(session, actor=actor, verb="node.add", target=name, now=now, details=details)
+    return node
+
+
+def change_minio_node(
+    context: EffectsContext,
+    open_write: OpenWrite,
+    *,
+    name: str,
+    secret: str | None = None,
+    access_key: str | None = None,
+    public_endpoint: str | None = None,
+) -> None:
+    """Replace what is given; new keys are tried first. Raises as `check_server`, and NotFound, Refused.
+
+    `public_endpoint` equal to the node's own address takes the public one away.
+    """
+    with open_write() as (session, actor, now):
+        node = _changeable(session, actor, name, now)
+        endpoint, region, known_key = node.endpoint or "", node.region, node.access_key or ""
+        sealed, prefix = node.sealed_secret or b"", node.name_prefix or ""
+    if secret is not None or access_key is not None:
+        known = secret if secret is not None else open_secret(context.keyring, node.id, sealed)
+        access = ServerAccess(endpoint, region or "", access_key or known_key, _secret(known))
+        with _opened(context, access, prefix) as driver:
+            problems = _unfitness(context, driver)
+        if problems:
+            raise Invalid(
+                "These keys don't do for the node: " + " ".join(problems),
+                code="server_unfit",
+                details={"problems": problems},
+            )
+    public = _address(public_endpoint) if public_endpoint is not None else None
+    with open_write() as (session, actor, now):
+        node = _changeable(session, actor, name, now)
+        if secret is not None:
+            node.sealed_secret = seal_secret(context.keyring, node.id, secret)
+        if access_key is not None:
+            node.access_key = access_key
+        if public is not None:
+            node.public_endpoint = None if public == node.endpoint else public
+        details = {
+            "access_key": node.access_key,
+            "public_endpoint": node.public_endpoint,
+            "new_secret": secret is not None,
+        }
+        record(session, actor=actor, verb="node.change", target=name, now=now, details=details)
+
+
+def set_node_secret(context: EffectsContext, open_write: OpenWrite, *, name: str, secret: str) -> None:
+    """As `change_minio_node`."""
+    change_minio_node(context, open_write, name=name, secret=secret)
+
+
+def node_state(context: EffectsContext, node_id: int) -> MinioState:
+    """How the node is now: asks the server, for some seconds at most. Raises NotFound."""
+    with context.database.read() as session:
+        pending = tuple(pending_effects(session, node_id=node_id))
+        unsaid = session.scalars(
+            select(NodeEffect.problem).where(
+                NodeEffect.node_id == node_id,
+                NodeEffect.problem.is_not(None),
+                NodeEffect.applied_generation >= NodeEffect.desired_generation,
+            )
+        )
+        warnings = tuple(dict.fromkeys(problem for problem in unsaid if problem))
+    version = None
+    problems: list[str] = []
+    try:
+        driver = minio_driver(context, node_id)
+        version, _ = driver.administration.server()
+        driver.bucket_names()
+        late = clock_problem(driver.connection.date(), context.clock())
+        problems += [late] if late else []
+        warnings += release_warnings(version)
+    except (NodeError, Unavailable) as error:
+        problems.append(str(error))
+    return MinioState(version, tuple(problems), warnings, pending)
+
+
+def remove_minio_node(context: EffectsContext, open_write: OpenWrite, *, name: str, force: bool) -> Removed:
+    """Take every right on the server away, with our users, groups and policies there; then forget the node.
+
+    What is stored stays. Raises as `remove_node`, and Unavailable while the server can't be reached; `force`
+    forgets the node all the same, and the workspaces on it.
+    """
+    with open_write() as (session, actor, now):
+        node = require_removable(session, actor=actor, name=name, force=force, now=now)
+        node_id, prefix = node.id, node.name_prefix or ""
+        node.leaving = True
+        mark_node(session, node_id)
+        changed = marked(session)
+    problem = _clear_server(context, node_id, settled=settle_one(context, changed, seconds=REMOVAL_SECONDS))
+    if problem is not None and not force:
+        with open_write() as (session, actor, now):
+            _changeable(session, actor, name, now).leaving = False
+            mark_node(session, node_id)
+        raise Unavailable(
+            f"The users and policies on its server can't be removed: {problem} Start it and try again, or add "
+            "--force to forget the node and leave them there.",
+            code="node_down",
+        )
+    with open_write() as (session, actor, now):
+        remove_node(session, actor=actor, name=name, force=force, now=now)
+    if problem is None:
+        return Removed(None)
+    return Removed(
+        f"Users, groups and policies whose names begin with {prefix!r} may be left on the server, and keys issued "
+        "before still work there until they expire; remove them there."
+    )
+
+
+def _clear_server(context: EffectsContext, node_id: int, *, settled: str) -> str | None:
+    """What keeps our things on the server, or None when nothing of ours is left there."""
+    try:
+        driver = minio_driver(context, node_id)
+        if settled == "pending":
+            driver.administration.server()
+            return "Somebody else is writing there."
+        remove_everything(driver.administration, driver.name_prefix)
+    except (NodeError, Unavailable) as error:
+        return str(error)
+    return None
+
+
+def _unfitness(context: EffectsContext, driver: MinioDriver) -> list[str]:
+    try:
+        late = clock_problem(driver.connection.date(), context.clock())
+        problems = [late] if late else []
+        problems += missing_rights(driver.administration, driver.name_prefix)
+        driver.bucket_names()
+    except NodeDown as error:
+        return [str(error)]
+    return problems
+
+
+@contextlib.contextmanager
+def _opened(context: EffectsContext, access: ServerAccess, prefix: str | None = None) -> Iterator[MinioDriver]:
+    allowed = AllowedAddresses.of(context.settings.node_addresses)
+    driver = MinioDriver(Connection(access, allowed), prefix or new_name_prefix())
+    try:
+        yield driver
+    finally:
+        driver.connection.close()
+
+
+def _changeable(session: Session, actor: Actor, name: str, now: datetime) -> Node:
+    node = find_node(session, actor=actor, name=name, action=Action.CHANGE_NODE, now=now)
+    if node.kind != NodeKind.MINIO.value:
+        raise Conflict("That node is no MinIO server.", code="node_kind")
+    return node
+
+
+def _address(text: str) -> str:
+    """The address without a path. Raises Invalid."""
+    try:
+        parts = urlsplit(text.strip())
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    plain = not (parts.path.strip("/") or parts.query or parts.fragment or parts.username or parts.password)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
+        raise Invalid(
+            "The address of a server is like https://minio.example.org:9000, with nothing behind it.",
+            code="invalid_address",
+        )
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
+
+
+def _secret(text: str) -> str:
+    if not 1 <= len(text) <= MAX_SECRET_CHARACTERS or not text.isprintable():
+        raise Invalid("That is no secret of an access key.", code="invalid_secret")
+    return text

@@ -1,0 +1,176 @@
+"""Telling foreign servers what changed, so that what is answered as `enforced` is so.
+
+A change of rights marks its subjects in its own transaction (`effect_marks.py`). After the commit, `settle`
+makes the servers' policies equal to the facts; what can't be reached stays pending, and the worker goes on with
+it (`continue_effects`) and looks now and then whether somebody changed something there by hand
+(`node_repair.reconcile`).
+"""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from workspacesio.database.tables import Group, Node, NodeEffect, User
+from workspacesio.domain.errors import Unavailable
+from workspacesio.domain.vocabulary import NodeKind, SubjectKind
+from workspacesio.services.effect_marks import Marked, marked
+from workspacesio.services.effect_writing import EffectsContext, Outcome, minio_driver, write_effect
+from workspacesio.services.subject_rights import subject_word
+
+__all__ = [
+    "EffectsContext",
+    "Marked",
+    "PendingEffect",
+    "continue_effects",
+    "marked",
+    "minio_driver",
+    "minio_nodes",
+    "pending_effects",
+    "renew_user",
+    "require_settled",
+    "settle",
+    "settle_one",
+    "written_subject",
+]
+
+SETTLE_SECONDS = 10.0
+AT_ONCE = 8
+POLL_SECONDS = 0.02
+MAX_ATTEMPTS = 3
+"""At once, where the server refuses or shows something else; the worker goes on."""
+
+State = Literal["enforced", "pending"]
+
+
+@dataclass(frozen=True, slots=True)
+class PendingEffect:
+    """A subject, as users type it, of whom the server has not been told; `problem` says why, if it was tried."""
+
+    subject: str
+    attempted_at: datetime | None
+    problem: str | None
+
+
+def settle(
+    context: EffectsContext, changed: Marked, *, nodes: Iterable[int] = (), seconds: float = SETTLE_SECONDS
+) -> list[tuple[str, State]]:
+    """Tell the servers what `changed` says, and what became of it for each node concerned, by name.
+
+    Called after the commit and outside of transactions. `nodes` are named in the answer in any case; where
+    nothing is pending, as on folder nodes, they are enforced. Never raises for a server that is away.
+    """
+    behind = _tell(context, changed, seconds)
+    with context.database.read() as session:
+        ids = set(session.scalars(select(NodeEffect.node_id).where(NodeEffect.id.in_(changed.generations))))
+        late = set(session.scalars(select(NodeEffect.node_id).where(NodeEffect.id.in_(behind))))
+        found = session.execute(select(Node.id, Node.name).where(Node.id.in_(ids | set(nodes)))).all()
+    return sorted((name, "pending" if node_id in late else "enforced") for node_id, name in found)
+
+
+def settle_one(context: EffectsContext, changed: Marked, *, seconds: float = SETTLE_SECONDS) -> State:
+    """As `settle`, for a change that concerns one node."""
+    return "pending" if _tell(context, changed, seconds) else "enforced"
+
+
+def pending_effects(session: Session, *, node_id: int) -> list[PendingEffect]:
+    """Subjects of the node whose rights there are not what they should be yet."""
+    behind = NodeEffect.applied_generation < NodeEffect.desired_generation
+    rows = session.scalars(select(NodeEffect).where(NodeEffect.node_id == node_id, behind).order_by(NodeEffect.id))
+    return [PendingEffect(written_subject(session, row), row.attempted_at, row.problem) for row in rows]
+
+
+def require_settled(context: EffectsContext, changed: Marked) -> None:
+    """Raise Unavailable, with the server's reason, unless all of it is enforced now."""
+    behind = _tell(context, changed, SETTLE_SECONDS)
+    if not behind:
+        return
+    with context.database.read() as session:
+        problem = session.scalar(select(NodeEffect.problem).where(NodeEffect.id.in_(behind)).limit(1))
+    raise Unavailable(
+        f"The node's server can't be told of your rights now; try again shortly. {problem or ''}".rstrip(),
+        code="node_pending",
+    )
+
+
+def renew_user(context: EffectsContext, effect_id: int) -> None:
+    """Make the server's user and its secret what they shall be, whatever was last read back."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while time.monotonic() < deadline:
+        outcome = write_effect(context, effect_id, renew_secret=True)
+        if outcome is not None:
+            return
+        time.sleep(POLL_SECONDS)
+
+
+def continue_effects(context: EffectsContext) -> int:
+    """What the worker does every few seconds: tell what is pending. Returns how many subjects are left."""
+    with context.database.read() as session:
+        due = session.scalars(select(NodeEffect.id).where(NodeEffect.refresh_at <= context.clock())).all()
+        rows = session.execute(
+            select(NodeEffect.node_id, NodeEffect.id, NodeEffect.desired_generation)
+            .where(NodeEffect.applied_generation < NodeEffect.desired_generation)
+            .order_by(NodeEffect.id)
+        ).all()
+    if due:
+        _write_all(context, due)
+    by_node: dict[int, dict[int, int]] = {}
+    for node_id, effect_id, generation in rows:
+        by_node.setdefault(node_id, {})[effect_id] = generation
+    return sum(len(_tell(context, Marked(waiting), 0)) for waiting in by_node.values())
+
+
+def minio_nodes(session: Session) -> list[int]:
+    """Nodes whose servers must be told."""
+    query = select(Node.id).where(Node.kind == NodeKind.MINIO.value, Node.leaving.is_(False))
+    return list(session.scalars(query.order_by(Node.id)))
+
+
+def _tell(context: EffectsContext, changed: Marked, seconds: float) -> set[int]:
+    """Try for so long; returns the effects that are still behind what `changed` says."""
+    deadline = time.monotonic() + seconds
+    waiting = _still_behind(context, changed.generations) if changed else {}
+    attempts = 0
+    while waiting:
+        outcomes = _write_all(context, sorted(waiting))
+        waiting = _still_behind(context, waiting)
+        # What another process is at is waited for.
+        attempts += None not in outcomes
+        is_away = any(outcome is not None and outcome.away for outcome in outcomes)
+        if not waiting or is_away or attempts == MAX_ATTEMPTS or time.monotonic() > deadline:
+            break
+        time.sleep(POLL_SECONDS)
+    return set(waiting)
+
+
+def _write_all(context: EffectsContext, ids: Sequence[int]) -> list[Outcome | None]:
+    """The first one alone: where it fails, the server is most likely away for all."""
+    first = write_effect(context, ids[0])
+    if len(ids) == 1 or (first is not None and first.away):
+        return [first]
+    with ThreadPoolExecutor(min(AT_ONCE, len(ids) - 1)) as threads:
+        return [first, *threads.map(lambda effect_id: write_effect(context, effect_id), ids[1:])]
+
+
+def _still_behind(context: EffectsContext, generations: Mapping[int, int]) -> dict[int, int]:
+    with context.database.read() as session:
+        rows = session.execute(
+            select(NodeEffect.id, NodeEffect.applied_generation).where(NodeEffect.id.in_(generations))
+        ).all()
+    return {effect_id: generations[effect_id] for effect_id, applied in rows if applied < generations[effect_id]}
+
+
+def written_subject(session: Session, row: NodeEffect) -> str:
+    """The subject as users type it, or as the server has it where its row is gone."""
+    if row.subject_kind == SubjectKind.USER.value:
+        user = session.get(User, row.subject_id)
+        return user.username if user else subject_word(SubjectKind(row.subject_kind), row.subject_id)
+    if row.subject_kind == SubjectKind.GROUP.value:
+        group = session.get(Group, row.subject_id)
+        return f"@{group.name}" if group else f"@{subject_word(SubjectKind(row.subject_kind), row.subject_id)}"
+    return "everyone"
