@@ -90,7 +90,7 @@ def test_ending_a_credential(plane: Plane) -> None:
     plane.refused(404, "not_found", key, "DELETE", f"/credentials/{issued['id']}")
     before = plane.generation()
     answer = plane.do("ada", "DELETE", f"/credentials/{issued['id']}")
-    assert answer == {"enforced": [{"node": "local", "state": "enforced"}]}
+    assert answer == {"alone": True, "enforced": [{"node": "local", "state": "enforced"}]}
     assert plane.generation() > before
     assert plane.do("ada", "GET", "/credentials") == []
     assert plane.verbs()[-1] == "credential.revoke"

@@ -288,6 +288,22 @@ def test_nodes_and_roots(ada: Person, ben: Person, running: Service) -> None:
     assert ada.run("root", "show", "team").returncode == 1
 
 
+def test_the_secret_of_a_server_is_asked_for_without_echo(ada: Person, ben: Person) -> None:
+    add = ["node", "add", "minio", "lab", "--endpoint", "http://127.0.0.1:1", "--access-key", "key"]
+    secret = b"the server's secret"
+    status, shown = on_terminal(ada, "wio", *add, typed=[(b"Secret of key: ", secret + b"\n")])
+    assert (status, secret in shown) == (1, False)
+    nobody_to_ask = ada.run(*add)
+    assert (nobody_to_ask.returncode, "--secret-stdin" in nobody_to_ask.stderr) == (2, True)
+    assert ada.run(*add, "--secret-stdin", stdin="").returncode == 1
+    for person in (ada, ben):
+        refused = person.run(*add, "--secret-stdin", stdin=secret.decode() + "\n")
+        assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+        assert secret.decode() not in refused.stderr
+    assert "say what to change" in ada.run("node", "set", "local").stderr
+    assert "Only nodes on MinIO servers" in ada.refused("node", "set", "local", "--public-endpoint", "http://x:1")
+
+
 def test_import(ada: Person, ben: Person, mc_path: str) -> None:
     ada.environment["WIO_MC"] = mc_path
     dry = ada.json("root", "import", "existing", "--all", "--dry-run")

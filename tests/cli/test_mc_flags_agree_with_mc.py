@@ -118,3 +118,23 @@ def test_what_find_executes_may_write() -> None:
 )
 def test_flags_before_the_verb(argv: list[str], count: int) -> None:
     assert mc_flags.before_verb(argv) == count
+
+
+@pytest.mark.parametrize(
+    ("line", "watched"),
+    [
+        ("watch --json a/ b/", [1, 2]),
+        ("ls a/", []),
+        ("find a/ --watch", [0]),
+        ("find a/ --name --watch", []),
+        ("find a/ --name -w", []),
+        ("mirror a/ b/", []),
+        ("mirror -w a/ b/", [1]),
+        ("mirror --overwrite --watch a/ b/", [2]),
+        ("mirror --active-active a/ b/", [1]),
+        ("mirror --exclude --watch a/ b/", []),
+    ],
+)
+def test_what_mc_watches(line: str, watched: list[int]) -> None:
+    verb, *arguments = line.split()
+    assert mc_flags.watched(verb, arguments) == watched

@@ -31,6 +31,7 @@ def test_mc_across_nodes(tmp_path_factory: pytest.TempPathFactory, mc_path: str)
         with open(os.path.join(lab, "second", "ada", "away", "y"), encoding="utf-8") as file:
             assert file.read() == "across"
         assert ada.wio("mc", "diff", "here/", "away/").splitlines() == ["< here/x", "> away/y"]
+        assert ada.wio("mc", "du", "here/", "away/").splitlines() == ["6B\t1 object\there", "6B\t1 object\taway"]
         both = ada.run("token", "here", "away")
         assert both.returncode == 1
         assert both.stderr.count("\n") == 1

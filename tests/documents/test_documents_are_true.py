@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import pytest
 
 from workspacesio.cli.registry import COMMANDS, SHORT_FORMS
+from workspacesio.nodes.minio.fitness import ADMINISTRATION_ACTIONS
 from workspacesio.settings import SETTINGS
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -72,6 +74,13 @@ def test_lock_files_name_no_address() -> None:
         packages = re.findall(r"^[a-z0-9][\w.-]*==\S+.*$", text, flags=re.MULTILINE)
         assert len(packages) > 20
         assert text.count("--hash=sha256:") >= len(packages)
+
+
+def test_the_policy_for_minio_is_what_the_node_needs() -> None:
+    policy = re.search(r"```json\n(.*?)```", _read("docs/minio.md"), flags=re.DOTALL)
+    assert policy is not None
+    first, _ = json.loads(policy[1])["Statement"]
+    assert sorted(first["Action"]) == sorted(ADMINISTRATION_ACTIONS)
 
 
 def test_the_commands_of_the_readme_exist() -> None:

@@ -8,12 +8,14 @@ from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from workspacesio.api.dependencies import SignedIn
+from workspacesio.api.enforcement import Settled, enforced_on
 from workspacesio.api.fields import Body, Id, Instant, Line, Moment, Name, Password
 from workspacesio.api.user_views import UserView, view_user
 from workspacesio.database.tables import ApiKey
 from workspacesio.services import passwords
 from workspacesio.services.actors import Actor, require_session
 from workspacesio.services.api_keys import list_api_keys, make_api_key, revoke_api_key
+from workspacesio.services.node_effects import marked
 from workspacesio.services.references import ReadOrWrite, resolve_reference, written_references
 from workspacesio.services.sign_in_limits import begin_attempt, forgive_attempt
 from workspacesio.services.sign_ins import wrong_password
@@ -60,8 +62,8 @@ def who_am_i(call: SignedIn) -> UserView:
         return view_user(session, show_me(session, actor=actor))
 
 
-@router.post("/me/password", status_code=204)
-def set_password(call: SignedIn, change: PasswordChange) -> None:
+@router.post("/me/password")
+def set_password(call: SignedIn, change: PasswordChange) -> Settled:
     """Set a new password; other sessions, and all API keys and credentials, end."""
     with call.write() as (session, actor, now):
         require_session(actor)
@@ -75,6 +77,8 @@ def set_password(call: SignedIn, change: PasswordChange) -> None:
     with call.write() as (session, actor, now):
         forgive_attempt(session, attempt)
         change_password(session, actor=actor, verified_hash=stored, password_hash=password_hash, now=now)
+        concerned = marked(session)
+    return Settled(enforced=enforced_on(call.visit.context, concerned))
 
 
 @router.get("/api-keys")
@@ -110,11 +114,13 @@ def create_api_key(call: SignedIn, wanted: ApiKeyRequest) -> MadeApiKey:
         return MadeApiKey(**dict(view), token=made.token)
 
 
-@router.delete("/api-keys/{api_key_id}", status_code=204)
-def end_api_key(call: SignedIn, api_key_id: Id) -> None:
+@router.delete("/api-keys/{api_key_id}")
+def end_api_key(call: SignedIn, api_key_id: Id) -> Settled:
     """End the key and the credentials issued with it, at once."""
     with call.write() as (session, actor, now):
         revoke_api_key(session, actor=actor, api_key_id=api_key_id, now=now)
+        concerned = marked(session)
+    return Settled(enforced=enforced_on(call.visit.context, concerned))
 
 
 def _view(session: Session, actor: Actor, row: ApiKey, now: datetime) -> ApiKeyView:

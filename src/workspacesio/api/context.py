@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from workspacesio.database.sessions import Database
-from workspacesio.nodes.driver import NodeDriver
+from workspacesio.nodes.driver import StorageDriver
 from workspacesio.services.keys import Keyring
 from workspacesio.settings import Settings
 
@@ -17,5 +17,5 @@ class ServerContext:
     database: Database
     settings: Settings
     keyring: Keyring = field(repr=False)
-    drivers: Callable[[int], NodeDriver]
+    drivers: Callable[[int], StorageDriver]
     clock: Callable[[], datetime]

@@ -1,27 +1,36 @@
 """Short-lived S3 keys and presigned links."""
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
+from sqlalchemy.orm import Session
 
-from workspacesio.api.dependencies import SignedIn, Step
-from workspacesio.api.fields import Body, Enforced, Id, Instant, LevelWord, Line, Name
+from workspacesio.api.dependencies import Call, SignedIn
+from workspacesio.api.enforcement import Settled, enforced_on
+from workspacesio.api.fields import Body, Id, Instant, LevelWord, Line, Name
 from workspacesio.api.workspace_answers import SharedFolder
-from workspacesio.database.tables import Node
-from workspacesio.domain.permissions import Caller
-from workspacesio.domain.vocabulary import Level
-from workspacesio.services.credential_scope import scope_of_object, scope_of_workspaces
+from workspacesio.database.tables import Credential, Node
+from workspacesio.domain.vocabulary import Level, NodeKind
+from workspacesio.services.actors import Actor
+from workspacesio.services.credential_scope import (
+    CredentialScope,
+    ObjectScope,
+    scope_of_object,
+    scope_of_workspaces,
+)
 from workspacesio.services.credentials import (
     DEFAULT_SECONDS,
     REGION,
     Covered,
-    Issued,
     covered_workspaces,
     issue_credential,
 )
+from workspacesio.services.minio_credentials import IssuedThere, issue_minio_credential
+from workspacesio.services.node_effects import marked
 from workspacesio.services.own_credentials import end_credential, list_credentials
 from workspacesio.services.presigning import presigned_address
 from workspacesio.services.references import written_references
@@ -62,7 +71,7 @@ class CoveredWorkspace(BaseModel):
 
 
 class IssuedCredential(BaseModel):
-    """The secret and the session token are shown this once."""
+    """The secret and the session token are shown this once. `abilities`: what the node can do."""
 
     id: int
     access_key_id: str
@@ -72,6 +81,7 @@ class IssuedCredential(BaseModel):
     endpoint: str
     region: str
     node: str
+    abilities: dict[str, bool]
     read_only: bool
     workspaces: list[CoveredWorkspace]
 
@@ -88,8 +98,10 @@ class CredentialView(BaseModel):
     workspaces: list[str] | None
 
 
-class Ended(BaseModel):
-    enforced: list[Enforced]
+class EndedCredential(Settled):
+    """`alone`: no other credential has ended with it."""
+
+    alone: bool
 
 
 class PresignedLink(BaseModel):
@@ -100,9 +112,9 @@ class PresignedLink(BaseModel):
 @router.post("/credentials", status_code=201)
 def issue(call: SignedIn, wanted: CredentialRequest) -> IssuedCredential:
     """S3 keys of the caller on one node. They take part in every later change of the caller's rights."""
-    with call.write() as step:
-        session, actor, now = step
-        scope = scope_of_workspaces(
+
+    def scope_of(session: Session, actor: Actor, now: datetime) -> CredentialScope:
+        return scope_of_workspaces(
             session,
             actor=actor,
             references=wanted.workspaces,
@@ -110,20 +122,21 @@ def issue(call: SignedIn, wanted: CredentialRequest) -> IssuedCredential:
             read_only=wanted.read_only,
             now=now,
         )
-        issued = _issue(call, step, caller=scope.caller, node=scope.node, seconds=wanted.duration_seconds)
-        covered = covered_workspaces(session, caller=scope.caller, node=scope.node, now=now)
-        return IssuedCredential(
-            id=issued.credential_id,
-            access_key_id=issued.access_key_id,
-            secret_access_key=issued.secret_access_key,
-            session_token=issued.session_token,
-            expires_at=issued.expires_at,
-            endpoint=call.visit.s3_address,
-            region=REGION,
-            node=scope.node.name,
-            read_only=issued.read_only,
-            workspaces=_covered(covered),
-        )
+
+    node, keys = _issue(call, scope_of, wanted.duration_seconds)
+    return IssuedCredential(
+        id=keys.issued.credential_id,
+        access_key_id=keys.issued.access_key_id,
+        secret_access_key=keys.issued.secret_access_key,
+        session_token=keys.issued.session_token,
+        expires_at=keys.issued.expires_at,
+        endpoint=keys.endpoint,
+        region=keys.region,
+        node=node.name,
+        abilities=asdict(call.visit.context.drivers(node.id).abilities),
+        read_only=keys.issued.read_only,
+        workspaces=_covered(keys.covered),
+    )
 
 
 @router.get("/credentials")
@@ -147,49 +160,69 @@ def credentials(call: SignedIn) -> list[CredentialView]:
 
 
 @router.delete("/credentials/{credential_id}")
-def revoke(call: SignedIn, credential_id: Id) -> Ended:
-    """End one of the caller's credentials, and the links signed with it, at once."""
+def revoke(call: SignedIn, credential_id: Id) -> EndedCredential:
+    """End one of the caller's credentials, and the links signed with it, at once.
+
+    Where its node can't end a single one, as its abilities say, all of the caller's on that node end.
+    """
     with call.write() as (session, actor, now):
-        node = end_credential(session, actor=actor, credential_id=credential_id, now=now)
-    return Ended(enforced=[Enforced(node=node, state="enforced")])
+        end_credential(session, actor=actor, credential_id=credential_id, now=now)
+        node_id = session.get_one(Credential, credential_id).node_id
+        concerned = marked(session)
+    return EndedCredential(
+        alone=call.visit.context.drivers(node_id).abilities.ends_single_credentials,
+        enforced=enforced_on(call.visit.context, concerned, nodes=[node_id]),
+    )
 
 
 @router.post("/presign")
 def presign(call: SignedIn, wanted: PresignRequest) -> PresignedLink:
     """A link for one object and method, for somebody without an account; it lives no longer than asked."""
-    with call.write() as step:
-        session, actor, now = step
-        scope = scope_of_object(
-            session, actor=actor, reference=wanted.reference, writes=wanted.method == "PUT", now=now
-        )
-        issued = _issue(call, step, caller=scope.caller, node=scope.node, seconds=wanted.expires_seconds)
-        url = presigned_address(
-            endpoint=call.visit.s3_address,
-            credential=issued,
-            bucket=scope.bucket,
-            key=scope.key,
-            method=wanted.method,
+    found: list[ObjectScope] = []
+
+    def scope_of(session: Session, actor: Actor, now: datetime) -> ObjectScope:
+        writes = wanted.method == "PUT"
+        found[:] = [scope_of_object(session, actor=actor, reference=wanted.reference, writes=writes, now=now)]
+        return found[0]
+
+    _, keys = _issue(call, scope_of, wanted.expires_seconds)
+    url = presigned_address(
+        endpoint=keys.endpoint,
+        region=keys.region,
+        credential=keys.issued,
+        bucket=found[0].bucket,
+        key=found[0].key,
+        method=wanted.method,
+        now=keys.issued.issued_at,
+    )
+    return PresignedLink(url=url, expires_at=keys.issued.expires_at)
+
+
+def _issue(
+    call: Call, scope_of: Callable[[Session, Actor, datetime], CredentialScope | ObjectScope], seconds: int
+) -> tuple[Node, IssuedThere]:
+    """Keys for what `scope_of` gives, from the node's server or for the endpoint, and where they are used."""
+    context, duration = call.visit.context, timedelta(seconds=seconds)
+    with call.read() as (session, actor, now):
+        node = scope_of(session, actor, now).node
+    if node.kind == NodeKind.MINIO:
+        return node, issue_minio_credential(context, call, scope_of=scope_of, duration=duration)
+    with call.write() as (session, actor, now):
+        scope = scope_of(session, actor, now)
+        issued = issue_credential(
+            session,
+            keyring=context.keyring,
+            caller=scope.caller,
+            node=scope.node,
+            duration=duration,
+            longest=timedelta(seconds=context.settings.credential_max_seconds),
+            latest_expiry=actor.expires_at,
+            sign_in_id=actor.sign_in_id,
+            api_key_id=actor.api_key_id,
             now=now,
         )
-        return PresignedLink(url=url, expires_at=issued.expires_at)
-
-
-def _issue(call: SignedIn, step: Step, *, caller: Caller, node: Node, seconds: int) -> Issued:
-    """It ends with the session or API key that it was asked for with."""
-    session, actor, now = step
-    context = call.visit.context
-    return issue_credential(
-        session,
-        keyring=context.keyring,
-        caller=caller,
-        node=node,
-        duration=timedelta(seconds=seconds),
-        longest=timedelta(seconds=context.settings.credential_max_seconds),
-        latest_expiry=actor.expires_at,
-        sign_in_id=actor.sign_in_id,
-        api_key_id=actor.api_key_id,
-        now=now,
-    )
+        covered = covered_workspaces(session, caller=scope.caller, node=scope.node, now=now)
+        return node, IssuedThere(issued, call.visit.s3_address, REGION, tuple(covered))
 
 
 def _covered(covered: Sequence[Covered]) -> list[CoveredWorkspace]:

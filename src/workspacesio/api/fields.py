@@ -11,6 +11,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    SecretStr,
     StringConstraints,
 )
 
@@ -47,6 +48,9 @@ Line = Annotated[str, StringConstraints(max_length=2048), AfterValidator(_storab
 """A folder, a path, a workspace reference, an email address, a token."""
 
 Password = Annotated[str, StringConstraints(max_length=4096), AfterValidator(_storable)]
+
+Secret = Annotated[SecretStr, Field(min_length=1, max_length=512)]
+"""A secret of another server. No answer holds one."""
 
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 """A time in a request: RFC 3339, with its offset."""

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from workspacesio.api.dependencies import SignedIn
 from workspacesio.api.error_responses import describe
-from workspacesio.api.fields import Body, Line, Name
+from workspacesio.api.fields import Body, Enforced, Line, Name
 from workspacesio.api.import_stream import ImportRun
 from workspacesio.domain.errors import Invalid, WorkspacesIOError
 from workspacesio.services.imports import MAX_FOLDERS
@@ -62,6 +62,7 @@ class ImportReport(BaseModel):
     workspaces: list[ImportedFolder]
     not_served: list[NotServed]
     refused: list[RefusedFolder]
+    enforced: list[Enforced]
 
 
 class ImportLine(BaseModel):

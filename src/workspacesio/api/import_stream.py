@@ -3,12 +3,13 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from workspacesio.api.dependencies import Call
 from workspacesio.database.tables import Node, Root, Usage
 from workspacesio.domain.errors import Conflict, NotFound
 from workspacesio.domain.names import check_prefix
-from workspacesio.services.folders_on_disk import folders_under, is_folder, unix_owner
+from workspacesio.services.folders_in_nodes import folders_under, is_folder, unix_owner
 from workspacesio.services.imports import (
     Counted,
     Plan,
@@ -18,6 +19,7 @@ from workspacesio.services.imports import (
     plan_import,
     root_to_import,
 )
+from workspacesio.services.node_effects import Marked, marked, settle
 from workspacesio.services.surveys import MAX_EXAMPLES, NotServed, Surveyed, merged, survey
 
 Line = dict[str, object]
@@ -69,11 +71,14 @@ class ImportRun:
                     continue
                 entries += surveyed[one.folder].entries
                 size += surveyed[one.folder].bytes
-        plan = self._plan() if self.dry_run else self._import(surveyed)
-        yield {"report": self._report(plan, surveyed)}
+        if self.dry_run:
+            yield {"report": self._report(self._plan(), surveyed, [])}
+            return
+        plan, concerned = self._import(surveyed)
+        yield {"report": self._report(plan, surveyed, settle(self.call.visit.context, concerned))}
 
     def _all(self, root: Root, node: Node) -> list[str]:
-        found = folders_under(node, root.bucket, root.prefix)
+        found = folders_under(node, self.call.visit.context.drivers(node.id), root.bucket, root.prefix)
         reasons: dict[str, list[str]] = {}
         for name, reason in found.unusable:
             reasons.setdefault(reason, []).append(name)
@@ -85,12 +90,13 @@ class ImportRun:
     def _look_at(self, root: Root, node: Node, folder: str, username: str) -> Wanted:
         spelled = check_prefix(folder)
         prefix = root.prefix + spelled
-        if not is_folder(node, root.bucket, prefix):
+        driver = self.call.visit.context.drivers(node.id)
+        if not is_folder(node, driver, root.bucket, prefix):
             return Wanted(spelled, self.owner or username, "there is no such folder")
         if not self.owner_from_unix:
             return Wanted(spelled, self.owner or username)
         try:
-            return Wanted(spelled, unix_owner(node, root.bucket, prefix))
+            return Wanted(spelled, unix_owner(node, driver, root.bucket, prefix))
         except OSError:
             return Wanted(spelled, username, "its Unix owner can't be read")
 
@@ -102,10 +108,10 @@ class ImportRun:
         with self.call.read() as (session, actor, now):
             return plan_import(session, actor=actor, root=self.root, wanted=self._wanted, name=self.label, now=now)
 
-    def _import(self, surveyed: dict[str, Surveyed]) -> Plan:
+    def _import(self, surveyed: dict[str, Surveyed]) -> tuple[Plan, Marked]:
         counted = {folder: Counted(found.objects, found.bytes) for folder, found in surveyed.items()}
         with self.call.write() as (session, actor, now):
-            return import_folders(
+            done = import_folders(
                 session,
                 actor=actor,
                 root=self.root,
@@ -114,8 +120,11 @@ class ImportRun:
                 counted=counted,
                 now=now,
             )
+            return done, marked(session)
 
-    def _report(self, plan: Plan, surveyed: dict[str, Surveyed]) -> Line:
+    def _report(
+        self, plan: Plan, surveyed: dict[str, Surveyed], settled: list[tuple[str, Literal["enforced", "pending"]]]
+    ) -> Line:
         not_served = [*self._loose, *merged(sorted(surveyed.items()))]
         return {
             "workspaces": [self._workspace(one, surveyed.get(one.folder)) for one in plan.planned],
@@ -123,6 +132,7 @@ class ImportRun:
                 {"reason": one.reason, "count": one.count, "examples": list(one.examples)} for one in not_served
             ],
             "refused": [{"folder": one.folder, "reason": one.reason} for one in plan.refused],
+            "enforced": [{"node": node, "state": state} for node, state in settled],
         }
 
     def _workspace(self, planned: Planned, surveyed: Surveyed | None) -> Line:

@@ -1,17 +1,19 @@
 """Nodes, for their operators."""
 
-import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from workspacesio.api.dependencies import SignedIn
-from workspacesio.api.fields import Body, Line, Name
+from workspacesio.api.fields import Body, Line, Name, Secret
+from workspacesio.api.node_views import NodeView, view_node
 from workspacesio.database.tables import Node
-from workspacesio.domain.errors import Invalid, WorkspacesIOError
-from workspacesio.domain.vocabulary import FolderLayout
+from workspacesio.domain.errors import Conflict, Invalid
+from workspacesio.domain.vocabulary import FolderLayout, NodeKind
 from workspacesio.services.first_start import bucket_name_from_folder
+from workspacesio.services.minio_nodes import add_minio_node, change_minio_node, check_server, remove_minio_node
 from workspacesio.services.node_folders import check_node_folder
 from workspacesio.services.nodes import (
     add_folder_node,
@@ -24,8 +26,10 @@ from workspacesio.services.nodes import (
 
 router = APIRouter(prefix="/nodes", tags=["nodes"])
 
+MAX_ASKED_AT_ONCE = 8
 
-class NodeRequest(Body):
+
+class FolderRequest(Body):
     """A folder of the server's machine: one `bucket` (default: named after the folder), or `layout` `buckets`."""
 
     kind: Literal["folder"]
@@ -38,22 +42,37 @@ class NodeRequest(Body):
     cross_filesystems: bool = False
 
 
-class NodeView(BaseModel):
-    """`state` says whether the node can be used now, `reason` why not."""
+class MinioRequest(Body):
+    """A MinIO server, by a key with administration rights there.
 
-    id: int
-    name: str
-    kind: str
-    path: str | None
-    layout: str | None
-    bucket: str | None
-    read_only: bool
-    serve_owner_only: bool
-    cross_filesystems: bool
-    state: Literal["up", "down"]
-    reason: str | None
-    abilities: dict[str, bool]
-    roots: list[str]
+    `endpoint` is where this service reaches it; `public_endpoint` where everyone else does, if that differs.
+    """
+
+    kind: Literal["minio"]
+    name: Name
+    endpoint: Line
+    public_endpoint: Line | None = None
+    region: Name | None = None
+    access_key: Name
+    secret_key: Secret
+    read_only: bool = False
+
+
+NodeRequest = Annotated[FolderRequest | MinioRequest, Field(discriminator="kind")]
+
+
+class NodeChange(Body):
+    """Of a MinIO node: a new secret, another access key with its secret, or the address that others are told."""
+
+    access_key: Name | None = None
+    secret_key: Secret | None = None
+    public_endpoint: Line | None = None
+
+
+class RemovedNode(BaseModel):
+    """`left_on_server` says what could not be removed from a server that can't be reached."""
+
+    left_on_server: str | None
 
 
 @router.get("")
@@ -61,7 +80,9 @@ def nodes(call: SignedIn) -> list[NodeView]:
     """The nodes that the caller operates."""
     with call.read() as (session, actor, _):
         found = [(node, root_names(session, node_id=node.id)) for node in list_nodes(session, actor=actor)]
-    return [_view(call, node, roots) for node, roots in found]
+    # At once: a server that doesn't answer holds up nobody else's line.
+    with ThreadPoolExecutor(max_workers=MAX_ASKED_AT_ONCE) as pool:
+        return list(pool.map(lambda one: view_node(call, *one), found))
 
 
 @router.get("/{name}")
@@ -69,14 +90,58 @@ def node(call: SignedIn, name: Name) -> NodeView:
     with call.read() as (session, actor, now):
         found = show_node(session, actor=actor, name=name, now=now)
         roots = root_names(session, node_id=found.id)
-    return _view(call, found, roots)
+    return view_node(call, found, roots)
 
 
 @router.post("", status_code=201)
 def add_node(call: SignedIn, wanted: NodeRequest) -> NodeView:
-    """Add a folder under one of the paths that the service may serve. Nothing in it is changed."""
+    """Add a folder of the server, under a path that it may serve, or a MinIO server. Nothing stored is changed."""
     with call.read() as (_, actor, now):
         may_add_node(actor, now=now)
+    made = _add_folder(call, wanted) if isinstance(wanted, FolderRequest) else _add_minio(call, wanted)
+    return view_node(call, made, [])
+
+
+@router.patch("/{name}")
+def change_node(call: SignedIn, name: Name, change: NodeChange) -> NodeView:
+    """Replace what a MinIO node is reached with. It is tried first, and refused where it doesn't do."""
+    with call.read() as (session, actor, now):
+        kind = show_node(session, actor=actor, name=name, now=now).kind
+    if kind != NodeKind.MINIO:
+        raise Conflict("Only nodes on MinIO servers can be changed; add the folder anew.", code="node_kind")
+    if change.access_key is not None and change.secret_key is None:
+        raise Invalid("Give the secret of the access key, too.", code="invalid_request")
+    secret = change.secret_key
+    change_minio_node(
+        call.visit.context,
+        call.write,
+        name=name,
+        secret=None if secret is None else secret.get_secret_value(),
+        access_key=change.access_key,
+        public_endpoint=change.public_endpoint,
+    )
+    return node(call, name)
+
+
+@router.delete("/{name}")
+def delete_node(
+    call: SignedIn,
+    name: Name,
+    *,
+    force: Annotated[bool, Query(description="Forget its workspaces too; what is stored stays.")] = False,
+) -> RemovedNode:
+    """Stop serving the node; what it stores stays. Refused while it has workspaces, unless forced."""
+    with call.read() as (session, actor, now):
+        kind = show_node(session, actor=actor, name=name, now=now).kind
+    if kind == NodeKind.MINIO:
+        removed = remove_minio_node(call.visit.context, call.write, name=name, force=force)
+        return RemovedNode(left_on_server=removed.left_on_server)
+    with call.write() as (session, actor, now):
+        remove_node(session, actor=actor, name=name, force=force, now=now)
+    return RemovedNode(left_on_server=None)
+
+
+def _add_folder(call: SignedIn, wanted: FolderRequest) -> Node:
     layout = wanted.layout or FolderLayout.BUCKET
     if layout is FolderLayout.BUCKETS and wanted.bucket is not None:
         raise Invalid(
@@ -85,7 +150,7 @@ def add_node(call: SignedIn, wanted: NodeRequest) -> NodeView:
     settings = call.visit.context.settings
     folder = check_node_folder(wanted.path, allowed=settings.folder_paths, state_dir=settings.state_dir)
     with call.write() as (session, actor, now):
-        made = add_folder_node(
+        return add_folder_node(
             session,
             actor=actor,
             name=wanted.name,
@@ -97,42 +162,24 @@ def add_node(call: SignedIn, wanted: NodeRequest) -> NodeView:
             cross_filesystems=wanted.cross_filesystems,
             now=now,
         )
-    return _view(call, made, [])
 
 
-@router.delete("/{name}", status_code=204)
-def delete_node(
-    call: SignedIn,
-    name: Name,
-    *,
-    force: Annotated[bool, Query(description="Forget its workspaces too; every file stays.")] = False,
-) -> None:
-    """Stop serving the node; every file stays. Refused while it has workspaces, unless forced."""
-    with call.write() as (session, actor, now):
-        remove_node(session, actor=actor, name=name, force=force, now=now)
-
-
-def _view(call: SignedIn, node: Node, roots: list[str]) -> NodeView:
-    abilities: dict[str, bool] = {}
-    reason = None
-    try:
-        driver = call.visit.context.drivers(node.id)
-        abilities = dataclasses.asdict(driver.abilities)
-        call.storage(node.id).require_up()
-    except WorkspacesIOError as error:
-        reason = str(error)
-    return NodeView(
-        id=node.id,
-        name=node.name,
-        kind=node.kind,
-        path=node.path,
-        layout=node.layout,
-        bucket=node.bucket,
-        read_only=node.read_only,
-        serve_owner_only=node.serve_owner_only,
-        cross_filesystems=node.cross_filesystems,
-        state="up" if reason is None else "down",
-        reason=reason,
-        abilities=abilities,
-        roots=roots,
+def _add_minio(call: SignedIn, wanted: MinioRequest) -> Node:
+    server = check_server(
+        call.visit.context,
+        endpoint=wanted.endpoint,
+        public_endpoint=wanted.public_endpoint,
+        region=wanted.region,
+        access_key=wanted.access_key,
+        secret=wanted.secret_key.get_secret_value(),
     )
+    with call.write() as (session, actor, now):
+        return add_minio_node(
+            session,
+            actor=actor,
+            keyring=call.visit.context.keyring,
+            name=wanted.name,
+            server=server,
+            read_only=wanted.read_only,
+            now=now,
+        )

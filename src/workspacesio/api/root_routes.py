@@ -6,9 +6,11 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from workspacesio.api.dependencies import SignedIn
+from workspacesio.api.enforcement import Settled, enforced_on
 from workspacesio.api.fields import Body, Line, Name, Names, RootTypeWord
 from workspacesio.domain.errors import NotFound
 from workspacesio.domain.vocabulary import CreatePolicy, RootType
+from workspacesio.services.node_effects import marked, settle
 from workspacesio.services.roots import (
     RootView as View,
 )
@@ -58,6 +60,10 @@ class RootView(BaseModel):
     managers: list[str]
 
 
+class ChangedRoot(RootView, Settled):
+    """The root, and where the change is enforced."""
+
+
 @router.get("")
 def roots(call: SignedIn) -> list[RootView]:
     """The roots that the caller manages or may create workspaces in."""
@@ -102,11 +108,14 @@ def add_root(call: SignedIn, wanted: RootRequest) -> RootView:
                 root_type=None,
                 now=now,
             )
-        return _view(made)
+        answer = _view(made)
+        concerned = marked(session)
+    settle(call.visit.context, concerned)
+    return answer
 
 
 @router.patch("/{name}")
-def set_root(call: SignedIn, name: Name, change: RootChange) -> RootView:
+def set_root(call: SignedIn, name: Name, change: RootChange) -> ChangedRoot:
     """Change who creates workspaces, who manages, or who reads (public or private)."""
     policy, creators = _policy(change.create)
     with call.write() as (session, actor, now):
@@ -120,7 +129,9 @@ def set_root(call: SignedIn, name: Name, change: RootChange) -> RootView:
             root_type=None if change.type is None else RootType(change.type),
             now=now,
         )
-        return _view(changed)
+        view = _view(changed)
+        concerned = marked(session)
+    return ChangedRoot(**dict(view), enforced=enforced_on(call.visit.context, concerned))
 
 
 @router.delete("/{name}", status_code=204)

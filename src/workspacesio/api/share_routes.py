@@ -7,11 +7,13 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel
 
 from workspacesio.api.dependencies import SignedIn
+from workspacesio.api.enforcement import enforced_on
 from workspacesio.api.fields import Body, Enforced, Id, Instant, LevelWord, Line, Moment, Name
+from workspacesio.database.tables import Workspace
 from workspacesio.domain.errors import WorkspacesIOError
 from workspacesio.domain.vocabulary import Level
 from workspacesio.services.access_report import report_access
-from workspacesio.services.nodes import node_of_workspace
+from workspacesio.services.node_effects import marked, settle_one
 from workspacesio.services.sharing import ShareView, list_shares, revoke_share, share_folder, shared_place
 
 router = APIRouter(prefix="/workspaces/{workspace_id}", tags=["shares"])
@@ -93,14 +95,16 @@ def share(call: SignedIn, workspace_id: Id, wanted: ShareRequest, response: Resp
             expires_at=wanted.expires_at,
             now=now,
         )
+        concerned = marked(session)
         place = shared_place(session, workspace_id=workspace_id, folder=view.folder)
+    enforced = settle_one(call.visit.context, concerned)
     response.status_code = 201 if is_new else 200
     who = "EMAIL" if wanted.subject.startswith("@") or wanted.subject == "everyone" else wanted.subject
     command = f"wio login {call.visit.public_address} {who}"
     empty: bool | None = None
     with contextlib.suppress(WorkspacesIOError):  # the share is given, whatever the node says
         empty = not call.storage(place.node_id).holds_objects(place.bucket, place.prefix)
-    return Shared(**dict(ShareAnswer.of(view)), enforced="enforced", sign_in_command=command, empty=empty)
+    return Shared(**dict(ShareAnswer.of(view)), enforced=enforced, sign_in_command=command, empty=empty)
 
 
 @router.delete("/shares")
@@ -115,10 +119,10 @@ def unshare(
         gone = revoke_share(
             session, actor=actor, workspace_id=workspace_id, folder=folder, subject=subject, now=now
         )
-        node = node_of_workspace(session, workspace_id=workspace_id)
-    return Revoked(
-        revoked=[ShareAnswer.of(view) for view in gone], enforced=[Enforced(node=node, state="enforced")]
-    )
+        node_id = session.get_one(Workspace, workspace_id).node_id
+        concerned = marked(session)
+    enforced = enforced_on(call.visit.context, concerned, nodes=[node_id])
+    return Revoked(revoked=[ShareAnswer.of(view) for view in gone], enforced=enforced)
 
 
 @router.get("/access")

@@ -4,9 +4,11 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from workspacesio.api.dependencies import Anyone, SignedIn
+from workspacesio.api.enforcement import Settled, enforced_on
 from workspacesio.api.fields import Body, Instant, Line, Name, Password
 from workspacesio.api.user_views import UserView, view_user
 from workspacesio.services import passwords
+from workspacesio.services.node_effects import marked
 from workspacesio.services.one_time_tokens import Purpose, find_one_time_token
 from workspacesio.services.registration import check_registration, register_user
 from workspacesio.services.sign_in_limits import (
@@ -83,15 +85,17 @@ def sign_in(visit: Anyone, given: SignInRequest) -> SignedInAnswer:
         return _answer(signed_in, view_user(session, signed_in.user).groups)
 
 
-@router.delete("/sign-in", status_code=204)
-def end_sign_in(call: SignedIn) -> None:
+@router.delete("/sign-in")
+def end_sign_in(call: SignedIn) -> Settled:
     """End this session and the credentials issued with it."""
     with call.write() as (session, actor, now):
         sign_out(session, actor=actor, now=now)
+        concerned = marked(session)
+    return Settled(enforced=enforced_on(call.visit.context, concerned))
 
 
-@router.post("/password-reset", status_code=204)
-def set_forgotten_password(visit: Anyone, given: PasswordResetRequest) -> None:
+@router.post("/password-reset")
+def set_forgotten_password(visit: Anyone, given: PasswordResetRequest) -> Settled:
     """Set a new password; every session, API key and credential of the account ends."""
     passwords.check_password(given.password)
     with visit.read() as (session, now):
@@ -99,6 +103,8 @@ def set_forgotten_password(visit: Anyone, given: PasswordResetRequest) -> None:
     password_hash = passwords.hash_password(given.password)
     with visit.write() as (session, now):
         reset_password(session, token=given.token, password_hash=password_hash, now=now)
+        concerned = marked(session)
+    return Settled(enforced=enforced_on(visit.context, concerned))
 
 
 def _answer(signed_in: Session_, groups: list[str]) -> SignedInAnswer:

@@ -6,8 +6,10 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from workspacesio.api.dependencies import SignedIn
+from workspacesio.api.enforcement import Settled, enforced_on
 from workspacesio.api.fields import MAX_PAGE, Body, Instant, Line, Name, Page
 from workspacesio.api.user_views import UserView, view_user
+from workspacesio.services.node_effects import marked
 from workspacesio.services.users import (
     MAX_INVITATIONS,
     begin_password_reset,
@@ -45,6 +47,10 @@ class PasswordReset(BaseModel):
 
 class UserChange(Body):
     administrator: bool
+
+
+class UserSettled(UserView, Settled):
+    """The user, and where the change is enforced."""
 
 
 @router.get("")
@@ -93,16 +99,20 @@ def change_user(call: SignedIn, username: Name, change: UserChange) -> UserView:
 
 
 @router.post("/{username}/disable")
-def disable(call: SignedIn, username: Name) -> UserView:
+def disable(call: SignedIn, username: Name) -> UserSettled:
     """Refuse everything of the user at once, with sessions, keys and credentials issued before."""
     with call.write() as (session, actor, now):
-        return view_user(session, disable_user(session, actor=actor, username=username, now=now))
+        view = view_user(session, disable_user(session, actor=actor, username=username, now=now))
+        concerned = marked(session)
+    return UserSettled(**dict(view), enforced=enforced_on(call.visit.context, concerned))
 
 
 @router.post("/{username}/enable")
-def enable(call: SignedIn, username: Name) -> UserView:
+def enable(call: SignedIn, username: Name) -> UserSettled:
     with call.write() as (session, actor, now):
-        return view_user(session, enable_user(session, actor=actor, username=username, now=now))
+        view = view_user(session, enable_user(session, actor=actor, username=username, now=now))
+        concerned = marked(session)
+    return UserSettled(**dict(view), enforced=enforced_on(call.visit.context, concerned))
 
 
 @router.post("/{username}/password-reset")

@@ -7,11 +7,13 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from workspacesio.api.dependencies import SignedIn
+from workspacesio.api.enforcement import Settled, enforced_on
 from workspacesio.api.fields import MAX_PAGE, Body, Enforced, Id, Line, Name, Page
 from workspacesio.api.workspace_answers import WorkspaceAnswer
+from workspacesio.database.tables import Workspace
 from workspacesio.domain.errors import WorkspacesIOError
-from workspacesio.services.folders_on_disk import holds_files
-from workspacesio.services.nodes import node_name
+from workspacesio.services.folders_in_nodes import holds_files
+from workspacesio.services.node_effects import marked, settle
 from workspacesio.services.references import ReadOrWrite, resolve_reference
 from workspacesio.services.storage import Deleted
 from workspacesio.services.workspace_removal import (
@@ -110,11 +112,14 @@ def add_workspace(call: SignedIn, wanted: WorkspaceRequest) -> WorkspaceAnswer:
     call.require_writable()
     call.storage(node.id).require_writable()
     holds_objects = call.storage(node.id).holds_objects(place.bucket, place.prefix)
-    if holds_objects or holds_files(node, place.bucket, place.prefix):
+    if holds_objects or holds_files(node, call.visit.context.drivers(node.id), place.bucket, place.prefix):
         raise place_holds_objects(place)
     with call.write() as (session, actor, now):
         made = create_workspace(session, actor=actor, **asked, place=place, now=now)
-        return WorkspaceAnswer.of(show_workspace(session, actor=actor, workspace_id=made.id, now=now))
+        answer = WorkspaceAnswer.of(show_workspace(session, actor=actor, workspace_id=made.id, now=now))
+        concerned = marked(session)
+    settle(call.visit.context, concerned)
+    return answer
 
 
 @router.get("/{workspace_id}")
@@ -142,7 +147,6 @@ def delete_workspace(
     """Refused with `workspace_not_empty` while it holds objects, unless told to delete them."""
     with call.read() as (session, actor, now):
         found = find_workspace_to_remove(session, actor=actor, workspace_id=workspace_id, now=now)
-        node = node_name(session, node_id=found.node_id)
     storage = call.storage(found.node_id)
     if delete_objects:
         call.require_writable()
@@ -157,6 +161,8 @@ def delete_workspace(
             delete_objects=delete_objects,
             now=now,
         )
+        concerned = marked(session)
+    enforced = enforced_on(call.visit.context, concerned, nodes=[found.node_id])
     deleted = Deleted(0, 0, finished=removal_id is None)
     if removal_id is not None:
         # The workspace is gone whatever comes now; what a node that fails keeps, the worker deletes.
@@ -164,19 +170,26 @@ def delete_workspace(
             deleted = continue_removal(
                 call.visit.context.database, storage, removal_id=removal_id, seconds=REMOVAL_SECONDS, now=now
             )
-    enforced = [Enforced(node=node, state="enforced")]
     return Removed(enforced=enforced, objects=deleted.objects, bytes=deleted.bytes, finished=deleted.finished)
 
 
-@router.post("/{workspace_id}/hand-over", status_code=204)
-def hand_over(call: SignedIn, workspace_id: Id, given: HandOver) -> None:
+@router.post("/{workspace_id}/hand-over")
+def hand_over(call: SignedIn, workspace_id: Id, given: HandOver) -> Settled:
     """Make another user the owner. The owner before holds nothing any more; shares with others stay."""
     with call.write() as (session, actor, now):
         hand_over_workspace(session, actor=actor, workspace_id=workspace_id, to=given.to, now=now)
+        node_id = session.get_one(Workspace, workspace_id).node_id
+        concerned = marked(session)
+    return Settled(enforced=enforced_on(call.visit.context, concerned, nodes=[node_id]))
 
 
-@router.post("/{workspace_id}/release", status_code=204)
-def release(call: SignedIn, workspace_id: Id) -> None:
+@router.post("/{workspace_id}/release")
+def release(call: SignedIn, workspace_id: Id) -> Settled:
     """Let go of an imported workspace; nothing on disk is touched."""
     with call.write() as (session, actor, now):
+        # Whether the caller may know of it is decided by the use case.
+        found = session.get(Workspace, workspace_id)
+        nodes = [] if found is None else [found.node_id]
         release_workspace(session, actor=actor, workspace_id=workspace_id, now=now)
+        concerned = marked(session)
+    return Settled(enforced=enforced_on(call.visit.context, concerned, nodes=nodes))

@@ -70,8 +70,9 @@ def logout(arguments: argparse.Namespace) -> None:
 
     credential_cache.clear(caller.cache_key)
     sign_in.forget(caller.server)
+    answer = None
     try:
-        Client(caller.server, caller.token).delete("/sign-in")
+        answer = Client(caller.server, caller.token).delete("/sign-in")
     except Refused as refused:
         if refused.status != 401:  # the session was over already
             raise
@@ -79,7 +80,7 @@ def logout(arguments: argparse.Namespace) -> None:
         raise CommandError(
             f"signed out here, but the session at the server goes on until it expires: {error}"
         ) from error
-    print(f"Signed out of {caller.server}.")
+    print(f"Signed out of {caller.server}.{output.pending(answer)}")
 
 
 def whoami_arguments(parser: argparse.ArgumentParser) -> None:
@@ -118,18 +119,19 @@ def passwd(arguments: argparse.Namespace) -> None:
     if arguments.token:
         server, _ = _server_first(arguments.words, 0, "wio passwd [https://HOST] --token TOKEN")
         password = passwords.read("New password", from_stdin=arguments.password_stdin, repeat=True)
-        Client(server).post("/password-reset", {"token": arguments.token, "password": password})
-        print(f"The password is changed. Sign in with `wio login {server} EMAIL`.")
+        answer = Client(server).post("/password-reset", {"token": arguments.token, "password": password})
+        print(f"The password is changed. Sign in with `wio login {server} EMAIL`.{output.pending(answer)}")
         return
     if arguments.words:
         raise UsageError("`wio passwd` takes an address only with --token; WIO_API_URL chooses another server.")
     client = signed_in()
     current = passwords.read("Current password", from_stdin=arguments.password_stdin)
     new = passwords.read("New password", from_stdin=arguments.password_stdin, repeat=True)
-    client.post("/me/password", {"current_password": current, "new_password": new})
+    answer = client.post("/me/password", {"current_password": current, "new_password": new})
     # The credentials cached here ended with the old password.
     sign_in.forget_cached(client.server)
-    print("The password is changed. All other sessions, API keys and credentials have ended.")
+    ended = output.pending(answer)
+    print(f"The password is changed. All other sessions, API keys and credentials have ended.{ended}")
 
 
 def _server_first(words: list[str], count: int, form: str) -> tuple[str, list[str]]:

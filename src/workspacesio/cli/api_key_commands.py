@@ -84,5 +84,5 @@ def revoke(arguments: argparse.Namespace) -> None:
     if len(found) != 1:
         several = "several keys are" if found else "no key is"
         raise CommandError(f"{several} called {arguments.key!r}; `wio api-key ls` shows their ids.")
-    client.delete(f"/api-keys/{segment(str(found[0]['id']))}")
-    print(f"The key {output.safe(found[0]['name'])} has ended.")
+    answer = client.delete(f"/api-keys/{segment(str(found[0]['id']))}")
+    print(f"The key {output.safe(found[0]['name'])} has ended.{output.pending(answer)}")

@@ -7,7 +7,7 @@ import os
 
 from workspacesio.cli import credential_cache, sign_in
 from workspacesio.cli.arguments import add_json, add_workspace
-from workspacesio.cli.errors import CommandError, UsageError
+from workspacesio.cli.errors import CommandError, Refused, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # `typing` costs more to load than the rest of `wio token`
@@ -36,7 +36,14 @@ def credential(
     from workspacesio.cli.client import Client
 
     body = {name: value for name, value in request.items() if value}
-    issued: dict[str, Any] = Client(caller.server, caller.token).post("/credentials", body)
+    try:
+        issued: dict[str, Any] = Client(caller.server, caller.token).post("/credentials", body)
+    except Refused as refused:
+        nodes = refused.details.get("candidates")
+        if request.get("node") or request.get("workspaces") or not isinstance(nodes, list):
+            raise
+        names = ", ".join(map(str, nodes))
+        raise UsageError(f"you reach several nodes; add --node and one of {names}.") from refused
     credential_cache.put(caller.cache_key, request, issued)
     return issued
 
@@ -210,10 +217,12 @@ def revoke_arguments(parser: argparse.ArgumentParser) -> None:
 def revoke(arguments: argparse.Namespace) -> None:
     """`wio credential revoke`; cached ones go with it, so that none that has ended is used again."""
     from workspacesio.cli.client import signed_in
+    from workspacesio.cli.output import pending
 
-    signed_in().delete(f"/credentials/{arguments.credential}")
+    answer = signed_in().delete(f"/credentials/{arguments.credential}")
     credential_cache.clear(sign_in.current().cache_key)
-    print("The credential has ended.")
+    others = "" if (answer or {}).get("alone", True) else ", and all others of yours on that node with it"
+    print(f"The credential has ended{others}.{pending(answer)}")
 
 
 def _name(workspace: Any) -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 
-from workspacesio.cli import mc_flags, mc_program, sign_in
-from workspacesio.cli.errors import UsageError
+from workspacesio.cli import credential_cache, mc_flags, mc_program, sign_in
+from workspacesio.cli.errors import CommandError, Refused, UsageError
 from workspacesio.cli.mc_output import Renamer, Shown
 from workspacesio.cli.mc_references import Located, Resolver, is_plainly_local
 
@@ -87,26 +87,83 @@ def mc(argv: list[str]) -> int:
         from workspacesio.cli.become import become
 
         become([program, *argv], environment)
+    from workspacesio.cli.mc_run import run
+
+    as_json = mc_flags.has_flag(verb, argv[:start] + arguments, "json") or "MC_JSON" in environment
+    status = 0
+    for one_run in _runs(verb, arguments, located):
+        shown = _hand_to_mc(verb, one_run, located, environment, duration=duration)
+        ended = run(
+            program,
+            [*argv[: start + 1], *one_run.values()],
+            environment,
+            verb=verb,
+            renamer=lambda shown=shown: Renamer(shown, verb=verb, as_json=as_json),  # type: ignore[misc]
+        )
+        status = ended or status
+    if status:
+        # Keys may have ended with others of the user's, and names may mean something else: the next run asks anew.
+        credential_cache.clear(sign_in.current().cache_key)
+    return status
+
+
+def _hand_to_mc(
+    verb: str,
+    arguments: dict[int, str],
+    located: dict[int, Located],
+    environment: dict[str, str],
+    *,
+    duration: int | None,
+) -> list[Shown]:
+    """Put an alias for each node into mc's environment, with a credential for what is named on it.
+
+    The workspaces among the arguments become paths of these aliases; returned is what to show for them.
+    """
+    typed = list(arguments.values())
+    watched = {list(arguments)[place] for place in mc_flags.watched(verb, typed)}
     shown = []
-    for node in dict.fromkeys(one.workspace["node"] for one in located.values()):
-        here = {index: one for index, one in located.items() if one.workspace["node"] == node}
-        read_only = mc_flags.only_reads(verb, argv[start + 1 :], list(here))
+    for node in dict.fromkeys(located[index].workspace["node"] for index in arguments if index in located):
+        here = {
+            index: located[index]
+            for index in arguments
+            if index in located and located[index].workspace["node"] == node
+        }
+        places = [list(arguments).index(index) for index in here]
+        read_only = mc_flags.only_reads(verb, typed, places)
         issued = _credential(node, list(here.values()), verb, read_only=read_only, duration=duration)
+        abilities = issued.get("abilities") or {}
+        if watched & set(here) and not abilities.get("streams_events", True):
+            raise CommandError(_no_events(verb, node))
         # New for every run: neither an alias of the user's nor anything in an object's name can be equal to it.
         alias = "w" + os.urandom(6).hex()
         environment[f"MC_HOST_{alias}"] = host_value(issued)
         for index, one in here.items():
             arguments[index] = f"{alias}/{one.key()}"
             shown.append(_shown(one, alias, issued["endpoint"]))
-    from workspacesio.cli.mc_run import run
+    return shown
 
-    as_json = mc_flags.has_flag(verb, argv[:start] + arguments, "json") or "MC_JSON" in environment
-    return run(
-        program,
-        [*argv[: start + 1], *arguments],
-        environment,
-        verb=verb,
-        renamer=lambda: Renamer(shown, verb=verb, as_json=as_json),
+
+def _runs(verb: str, arguments: list[str], located: dict[int, Located]) -> list[dict[int, str]]:
+    """The arguments of each run of mc, by their index: all in one, but for `du` where it looks at several nodes.
+
+    `mc du` prints BUCKET/PREFIX without an alias, which may be the same on two nodes.
+    """
+    everything = dict(enumerate(arguments))
+    nodes = {one.workspace["node"] for one in located.values()}
+    places = mc_flags.positions(verb, arguments)
+    if verb != "du" or len(nodes) < 2:
+        return [everything]
+    return [
+        {index: text for index, text in everything.items() if index not in places or index == place}
+        for place in places
+    ]
+
+
+def _no_events(verb: str, node: str) -> str:
+    what = "`wio mc watch`" if verb == "watch" else f"`wio mc {verb}` with --watch"
+    return (
+        f"{what} can't be used on the node {node}: its server tells of changes only to those who may read a whole "
+        f"bucket; run `wio mc {'ls' if verb == 'watch' else verb}` again to see what is new."
     )
 
 
@@ -161,7 +218,18 @@ def _credential(
         "read_only": read_only,
         "duration_seconds": duration,
     }
-    return credential(sign_in.current(), request, left=0.5 if verb in LONG_RUNNING else 0.0)
+    caller, left = sign_in.current(), 0.5 if verb in LONG_RUNNING else 0.0
+    # Nobody asked for the narrowing but we: where the node can't express it, what the caller holds anyway must do.
+    everything = {**request, "workspaces": []}
+    for asked in (request, everything, {**everything, "read_only": False}):
+        try:
+            return credential(caller, asked, left=left)
+        except Refused as refused:
+            if refused.code != "narrowing_too_long":
+                credential_cache.clear(caller.cache_key)  # a name may mean something else by now
+                raise
+            last = refused
+    raise last
 
 
 def _shown(one: Located, alias: str, endpoint: str) -> Shown:

@@ -100,6 +100,16 @@ def purposes(verb: str, arguments: list[str]) -> dict[int, str]:
     return wanted
 
 
+def watched(verb: str, arguments: list[str]) -> list[int]:
+    """The positions whose changes the verb waits for: mc asks the server for a stream of them."""
+    places = positions(verb, arguments)
+    if verb == "watch" or (verb == "find" and has_flag(verb, arguments, "watch")):
+        return places
+    if verb == "mirror" and has_flag(verb, arguments, "watch", "w", "active-active", "multi-master"):
+        return places[:1]
+    return []
+
+
 def only_reads(verb: str, arguments: list[str], places: list[int]) -> bool:
     """Whether a credential for reading is enough for the workspaces in these positions."""
     # What `find --exec` runs may do anything with what was found.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+from typing import Any
 
 from workspacesio.cli import output, passwords
 from workspacesio.cli.arguments import add_json
 from workspacesio.cli.client import segment, signed_in
-from workspacesio.cli.errors import CommandError
+from workspacesio.cli.errors import CommandError, UsageError
 
 
 def add_folder_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +47,85 @@ def add_folder(arguments: argparse.Namespace) -> None:
     print(f"`wio root create {name} {bucket} --type unmanaged-private` and `wio root import` map what is there.")
 
 
+def add_minio_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="the node's name")
+    parser.add_argument(
+        "--endpoint", required=True, metavar="URL", help="the server's address, as the service reaches it"
+    )
+    parser.add_argument(
+        "--public-endpoint", metavar="URL", help="its address as everyone else reaches it (default: the same)"
+    )
+    parser.add_argument(
+        "--access-key", required=True, metavar="KEY", help="of a user with administration rights; docs/minio.md"
+    )
+    parser.add_argument("--region", metavar="R", help="(default: as the server says)")
+    parser.add_argument("--read-only", action="store_true", help="nobody writes through WorkspacesIO's keys")
+    passwords.secret_argument(parser, "the key's secret")
+    add_json(parser)
+
+
+def add_minio(arguments: argparse.Namespace) -> None:
+    """`wio node add minio`: the secret is asked for without echo, or read from standard input."""
+    client = signed_in()
+    secret = passwords.read_secret(f"Secret of {arguments.access_key}", from_stdin=arguments.secret_stdin)
+    fields = {
+        "kind": "minio",
+        "name": arguments.name,
+        "endpoint": arguments.endpoint,
+        "public_endpoint": arguments.public_endpoint,
+        "region": arguments.region,
+        "access_key": arguments.access_key,
+        "secret_key": secret,
+        "read_only": arguments.read_only or None,
+    }
+    node = client.post("/nodes", fields)
+    if arguments.json:
+        output.print_json(node)
+        return
+    name = output.safe(node["name"])
+    print(f"The node {name} is the MinIO server at {output.safe(node['endpoint'])}.")
+    _print_problems(node)
+    print(f"Next: `wio root create {name} BUCKET --type private` lets users make workspaces in a bucket,")
+    print(f"`wio root create {name} BUCKET --type unmanaged-private` and `wio root import` map what is there.")
+
+
+def change_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NODE", help="a MinIO node")
+    parser.add_argument(
+        "--public-endpoint",
+        metavar="URL",
+        help="its address as everyone else reaches it; the service's own takes it away",
+    )
+    parser.add_argument(
+        "--access-key", metavar="KEY", help="another key, or the same with another secret, which is asked for"
+    )
+    passwords.secret_argument(parser, "the key's new secret")
+    add_json(parser)
+
+
+def change(arguments: argparse.Namespace) -> None:
+    """`wio node set`: what is changed is tried before it replaces what was there."""
+    wants_secret = arguments.secret_stdin or arguments.access_key is not None
+    if not wants_secret and arguments.public_endpoint is None:
+        raise UsageError("say what to change: --access-key, --secret-stdin or --public-endpoint.")
+    client = signed_in()
+    secret = None
+    if wants_secret:
+        whose = arguments.access_key or "its access key"
+        secret = passwords.read_secret(f"Secret of {whose}", from_stdin=arguments.secret_stdin)
+    fields = {
+        "public_endpoint": arguments.public_endpoint,
+        "access_key": arguments.access_key,
+        "secret_key": secret,
+    }
+    node = client.patch(f"/nodes/{segment(arguments.name)}", fields)
+    if arguments.json:
+        output.print_json(node)
+        return
+    print(f"The node {output.safe(node['name'])} is changed.")
+    _print_problems(node)
+
+
 def listing_arguments(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
 
@@ -57,14 +137,16 @@ def listing(arguments: argparse.Namespace) -> None:
         output.print_json(nodes)
         return
     output.print_table(
-        ["NODE", "KIND", "BUCKET", "PATH", "STATE"],
+        ["NODE", "KIND", "BUCKET", "WHERE", "STATE"],
         [
             [
                 node["name"],
                 node["kind"],
-                node.get("bucket") or ("(each folder)" if node.get("layout") == "buckets" else None),
-                node.get("path"),
-                node["state"] + (", read-only" if node.get("read_only") else ""),
+                _bucket(node),
+                node.get("path") or node.get("endpoint"),
+                node["state"]
+                + (", read-only" if node.get("read_only") else "")
+                + (f", {len(node['pending'])} pending" if node.get("pending") else ""),
             ]
             for node in nodes
         ],
@@ -78,7 +160,7 @@ def show_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def show(arguments: argparse.Namespace) -> None:
-    """`wio node show`."""
+    """`wio node show`: what it is, what is wrong with it, and whose rights aren't enforced there yet."""
     node = signed_in().get(f"/nodes/{segment(arguments.name)}")
     if arguments.json:
         output.print_json(node)
@@ -90,13 +172,45 @@ def show(arguments: argparse.Namespace) -> None:
             ("node", node["name"]),
             ("kind", node["kind"]),
             ("path", node.get("path")),
-            ("bucket", node.get("bucket") or ("each folder" if node.get("layout") == "buckets" else None)),
+            ("address", node.get("endpoint")),
+            ("public address", node.get("public_endpoint")),
+            ("version", node.get("version")),
+            ("region", node.get("region")),
+            ("access key", node.get("access_key")),
+            ("bucket", _bucket(node)),
             ("state", node["state"] + (f": {node['reason']}" if node.get("reason") else "")),
             ("read-only", "yes" if node.get("read_only") else None),
             ("roots", ", ".join(roots) or None),
-            ("can", ", ".join(name.replace("_", " ") for name, can in sorted(abilities.items()) if can) or None),
+            ("can", _those(abilities, can=True)),
+            ("can't", _those(abilities, can=False)),
         ]
     )
+    _print_problems(node)
+    for effect in node.get("pending") or []:
+        problem = f": {_unstopped(effect['problem'])}" if effect.get("problem") else ""
+        print(f"Pending: the rights of {output.safe(effect['subject'])} are not enforced there yet{problem}.")
+
+
+def _bucket(node: dict[str, Any]) -> str | None:
+    if node["kind"] != "folder":
+        return None
+    return node.get("bucket") or ("(each folder)" if node.get("layout") == "buckets" else None)
+
+
+def _those(abilities: dict[str, bool], *, can: bool) -> str | None:
+    return ", ".join(name.replace("_", " ") for name, does in sorted(abilities.items()) if does == can) or None
+
+
+def _print_problems(node: dict[str, Any]) -> None:
+    for problem in node.get("problems") or []:
+        if problem != node.get("reason"):
+            print(f"Problem: {_unstopped(problem)}.")
+    for warning in node.get("warnings") or []:
+        print(f"Note: {_unstopped(warning)}.")
+
+
+def _unstopped(sentence: str) -> str:
+    return output.safe(sentence).rstrip(".")
 
 
 def remove_arguments(parser: argparse.ArgumentParser) -> None:
@@ -107,7 +221,10 @@ def remove_arguments(parser: argparse.ArgumentParser) -> None:
 
 def remove(arguments: argparse.Namespace) -> None:
     """`wio node rm`: the server refuses while there are workspaces on it, and says what is there."""
-    if not arguments.yes and not passwords.agreed(f"Stop serving {output.safe(arguments.name)}? Its files stay."):
+    name = output.safe(arguments.name)
+    if not arguments.yes and not passwords.agreed(f"Stop serving {name}? What it stores stays."):
         raise CommandError("nothing was done.")
-    signed_in().delete(f"/nodes/{segment(arguments.name)}", force=arguments.force or None)
-    print(f"The node {output.safe(arguments.name)} is gone; its files are as they were.")
+    removed = signed_in().delete(f"/nodes/{segment(arguments.name)}", force=arguments.force or None) or {}
+    print(f"The node {name} is gone; what it stores is as it was.")
+    if removed.get("left_on_server"):
+        print(output.safe(removed["left_on_server"]))

@@ -85,3 +85,23 @@ def when(moment: str | None) -> str | None:
         return moment
     soon = timedelta(0) < at - datetime.now(UTC) < timedelta(minutes=10)
     return at.strftime("%Y-%m-%d %H:%M:%S" if soon else "%Y-%m-%d %H:%M")
+
+
+def enforcement(answer: Any) -> str:
+    """` Enforced.`, or which nodes haven't heard of it yet. The API gives a word, or one for each node."""
+    if isinstance(answer, list):
+        pending = [safe(one["node"]) for one in answer if one.get("state") != "enforced"]
+        if not pending:
+            return " Enforced."
+        where = f" on {', '.join(pending)}"
+    elif answer in ("enforced", True):
+        return " Enforced."
+    else:
+        where = ""
+    return f" Pending{where}: not enforced there yet; it will be as soon as the node can be reached."
+
+
+def pending(answer: Any) -> str:
+    """As `enforcement`, where a command's own words say that it is done: '' unless something is pending."""
+    said = enforcement((answer or {}).get("enforced") or "enforced")
+    return "" if said == " Enforced." else said

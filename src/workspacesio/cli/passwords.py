@@ -1,4 +1,4 @@
-"""Passwords: asked for without echo, or read from standard input; never an argument, never shown."""
+"""Passwords and secrets: asked for without echo, or read from standard input; never an argument, never shown."""
 
 from __future__ import annotations
 
@@ -15,22 +15,40 @@ def password_argument(parser: argparse.ArgumentParser, *, lines: str = "the pass
 
 def read(question: str, *, from_stdin: bool, repeat: bool = False) -> str:
     """A password; `repeat` asks for a new one twice. Raises CommandError, UsageError where nobody can be asked."""
-    if from_stdin:
-        # Spaces may belong to a password; only the line's own end doesn't.
-        password = sys.stdin.readline().rstrip("\r\n")
-        if not password:
-            raise CommandError("standard input held no password; give it as one line.")
-        return password
-    if not sys.stdin.isatty():
-        raise UsageError("there is no terminal to ask for the password; give it with --password-stdin.")
-    import getpass
-
-    password = getpass.getpass(f"{question}: ")
-    if repeat and getpass.getpass(f"{question} again: ") != password:
-        raise CommandError("the two passwords differ; try again.")
+    password = _read(question, "password", "--password-stdin", from_stdin=from_stdin, repeat=repeat)
     if not password:
         raise CommandError("a password can't be empty; try again.")
     return password
+
+
+def secret_argument(parser: argparse.ArgumentParser, what: str) -> None:
+    """Declare --secret-stdin."""
+    parser.add_argument("--secret-stdin", action="store_true", help=f"read {what} from standard input, one line")
+
+
+def read_secret(question: str, *, from_stdin: bool) -> str:
+    """The secret of a key of another server. Raises as `read`."""
+    secret = _read(question, "secret", "--secret-stdin", from_stdin=from_stdin).strip()
+    if not secret:
+        raise CommandError("a secret can't be empty; try again.")
+    return secret
+
+
+def _read(question: str, what: str, option: str, *, from_stdin: bool, repeat: bool = False) -> str:
+    if from_stdin:
+        # Spaces may belong to a password; only the line's own end doesn't.
+        given = sys.stdin.readline().rstrip("\r\n")
+        if not given:
+            raise CommandError(f"standard input held no {what}; give it as one line.")
+        return given
+    if not sys.stdin.isatty():
+        raise UsageError(f"there is no terminal to ask for the {what}; give it with {option}.")
+    import getpass
+
+    given = getpass.getpass(f"{question}: ")
+    if repeat and getpass.getpass(f"{question} again: ") != given:
+        raise CommandError("the two passwords differ; try again.")
+    return given
 
 
 def agreed(question: str) -> bool:

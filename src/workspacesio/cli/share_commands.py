@@ -47,7 +47,7 @@ def share(arguments: argparse.Namespace) -> None:
     # What was given may end earlier than asked: with the share of the caller that it rests on.
     until = f" until {output.when(answer['expires_at'])}" if answer.get("expires_at") else ""
     may = {"read": "read", "readwrite": "read and write", "own": "read, write and share on"}[arguments.permission]
-    print(f"{output.safe(arguments.subject)} may {may} {what}{until}.{_enforcement(answer.get('enforced'))}")
+    print(f"{output.safe(arguments.subject)} may {may} {what}{until}.{output.enforcement(answer.get('enforced'))}")
     if answer.get("empty"):
         print(f"There is nothing at {what} yet that could be read; if you meant another folder, see `wio mc ls`.")
     sign_in_command = answer.get("sign_in_command") or f"wio login {client.server} EMAIL"
@@ -71,9 +71,8 @@ def unshare(arguments: argparse.Namespace) -> None:
         output.print_json(answer)
         return
     what = output.safe(f"{workspace['reference']}/{folder}")
-    print(
-        f"{output.safe(arguments.subject)} has no share of {what} any more.{_enforcement(answer.get('enforced'))}"
-    )
+    enforced = output.enforcement(answer.get("enforced"))
+    print(f"{output.safe(arguments.subject)} has no share of {what} any more.{enforced}")
 
 
 def shares_arguments(parser: argparse.ArgumentParser) -> None:
@@ -120,16 +119,6 @@ def _folder(client: Client, reference: str, *, purpose: str = "write") -> tuple[
     answer = client.get("/workspaces/resolve", reference=reference, purpose=purpose)
     path = answer["path"].strip("/")
     return answer["workspace"], path + "/" if path else ""
-
-
-def _enforcement(answer: Any) -> str:
-    """` Enforced.`, or which nodes haven't heard of it yet. The API gives a word, or one for each node."""
-    if isinstance(answer, list):
-        pending = [str(one["node"]) for one in answer if one.get("state") != "enforced"]
-        if pending:
-            return f" Pending on {', '.join(map(output.safe, pending))}: not enforced there yet."
-        return " Enforced."
-    return " Enforced." if answer in ("enforced", True) else " Pending: not enforced yet."
 
 
 def _quoted(text: str) -> str:

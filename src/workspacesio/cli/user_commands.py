@@ -84,8 +84,10 @@ def disable_arguments(parser: argparse.ArgumentParser) -> None:
 
 def disable(arguments: argparse.Namespace) -> None:
     """`wio user disable`."""
-    signed_in().post(f"/users/{segment(arguments.username)}/disable")
-    print(f"{output.safe(arguments.username)} is disabled; every request of theirs is refused from now on.")
+    answer = signed_in().post(f"/users/{segment(arguments.username)}/disable")
+    pending = output.pending(answer)
+    refused = "" if pending else "; every request of theirs is refused from now on"
+    print(f"{output.safe(arguments.username)} is disabled{refused}.{pending}")
 
 
 def enable_arguments(parser: argparse.ArgumentParser) -> None:
@@ -94,8 +96,8 @@ def enable_arguments(parser: argparse.ArgumentParser) -> None:
 
 def enable(arguments: argparse.Namespace) -> None:
     """`wio user enable`."""
-    signed_in().post(f"/users/{segment(arguments.username)}/enable")
-    print(f"{output.safe(arguments.username)} may sign in again.")
+    answer = signed_in().post(f"/users/{segment(arguments.username)}/enable")
+    print(f"{output.safe(arguments.username)} may sign in again.{output.pending(answer)}")
 
 
 def reset_password_arguments(parser: argparse.ArgumentParser) -> None:

@@ -174,9 +174,9 @@ def hand_over(arguments: argparse.Namespace) -> None:
     workspace = resolve(client, arguments.workspace, purpose="write")
     what, to = output.safe(workspace["reference"]), output.safe(arguments.user)
     _ask(arguments, f"Make {to} the owner of {what}? Its owner until now keeps no right in it.")
-    client.post(f"/workspaces/{workspace['id']}/hand-over", {"to": arguments.user})
+    answer = client.post(f"/workspaces/{workspace['id']}/hand-over", {"to": arguments.user})
     _forget_cached()
-    print(f"{what} belongs to {to} now.")
+    print(f"{what} belongs to {to} now.{output.pending(answer)}")
 
 
 def release_arguments(parser: argparse.ArgumentParser) -> None:
@@ -189,9 +189,10 @@ def release(arguments: argparse.Namespace) -> None:
     client = signed_in()
     workspace = resolve(client, arguments.workspace, purpose="write")
     _ask(arguments, f"Let go of {output.safe(workspace['reference'])} and all its shares? Its files stay.")
-    client.post(f"/workspaces/{workspace['id']}/release")
+    answer = client.post(f"/workspaces/{workspace['id']}/release")
     _forget_cached()
-    print(f"{output.safe(workspace['reference'])} is no workspace any more; its files are as they were.")
+    what = output.safe(workspace["reference"])
+    print(f"{what} is no workspace any more; its files are as they were.{output.pending(answer)}")
 
 
 def delete_arguments(parser: argparse.ArgumentParser) -> None:
@@ -217,7 +218,7 @@ def delete(arguments: argparse.Namespace) -> None:
         ) from refused
     _forget_cached()
     going_on = "" if removed.get("finished", True) else " Its objects are still being deleted."
-    print(f"{name} is deleted.{going_on}")
+    print(f"{name} is deleted.{going_on}{output.pending(removed)}")
 
 
 def _yes(parser: argparse.ArgumentParser) -> None:
