@@ -56,7 +56,7 @@ def commands(loadgen: str) -> list[Reading]:
     data_dir = dataset.make_tree(os.path.join(dataset.bench_dir(), "workspacesio"), [dataset.SMALL])
     wio, mc = installed("wio"), installed("mc")
     with subject.start_workspacesio(data_dir) as endpoint:
-        environment = {**os.environ, **endpoint.client_environment, **_mc_alias(endpoint)}
+        environment = {**os.environ, **endpoint.client_environment, **_mc_alias(endpoint), "WIO_MC": mc}
         workspace = endpoint.prefix.rstrip("/")
         bare = _command_ms([sys.executable, "-c", "pass"], environment)
         mc_ls = _command_ms([mc, "ls", f"bench/{endpoint.bucket}/{endpoint.prefix}"], environment)
