@@ -59,6 +59,13 @@ def _summary(figures: list[Figure], table: Table) -> Iterator[str]:
         yield f"| {figure.title} | {figure.unit} | {' | '.join(cells)} |"
 
 
+def _in_the_way(figures: list[Figure], table: Table) -> Iterator[str]:
+    for figure in figures:
+        reached = ratio(table[figure.name])
+        if reached is not None and reached < figure.goal and figure.in_the_way:
+            yield f"- {figure.title}: {figure.in_the_way}."
+
+
 def _details(figures: list[Figure], table: Table) -> Iterator[str]:
     yield "| | server | lowest–highest round | p50 ms | p99 ms | processor ms a request | largest process, MB |"
     yield "|---|---|---:|---:|---:|---:|---:|"
@@ -91,6 +98,8 @@ def markdown(figures: list[Figure], table: Table, readings: list[Reading], round
     parts = [introduction]
     if figures:
         parts += [*_summary(figures, table), ""]
+        if missed := [*_in_the_way(figures, table)]:
+            parts += ["What stands in the way of goals that are not reached:", "", *missed, ""]
     if readings:
         parts += ["## WorkspacesIO by itself", "", *_alone(readings), ""]
     if figures:
@@ -110,7 +119,8 @@ def _machine() -> str:
         model = re.search(r"^model name\s*: (.*)$", file.read(), re.MULTILINE)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
     name = model.group(1).strip() if model else platform.machine()
-    return f"{os.cpu_count()} cores ({name}), {memory:.0f} GiB, Linux {platform.release()}"
+    system = f"Linux {platform.release()}, Python {platform.python_version()}"
+    return f"{os.cpu_count()} cores ({name}), {memory:.0f} GiB, {system}"
 
 
 def _versions() -> str:
