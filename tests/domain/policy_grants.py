@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -45,3 +47,22 @@ def gives(held: list[Grant], bucket: str, path: str, *, writing: bool = False, a
         and (grant.expires_at is None or at < grant.expires_at)
         for grant in held
     )
+
+
+def same_document(written: str, read_back: str) -> bool:
+    """Whether a server gives back what was written: it keeps lists as sets, in any order.
+
+    What is no JSON, because somebody else wrote there, is not the same.
+    """
+    try:
+        return bool(_without_order(json.loads(written)) == _without_order(json.loads(read_back)))
+    except ValueError:
+        return False
+
+
+def _without_order(part: Any) -> Any:
+    if isinstance(part, dict):
+        return {name: _without_order(value) for name, value in part.items()}
+    if isinstance(part, list):
+        return sorted((_without_order(item) for item in part), key=lambda item: json.dumps(item, sort_keys=True))
+    return part

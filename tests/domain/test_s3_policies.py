@@ -12,14 +12,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from domain.minio_policy import Asked, allowed
-from domain.policy_grants import BUCKETS, FOLDERS, KEYS, MOMENTS, NOW, gives, grant_lists
+from domain.policy_grants import BUCKETS, FOLDERS, KEYS, MOMENTS, NOW, gives, grant_lists, same_document
 from workspacesio.domain.s3_policies import (
     MAX_MOMENTS,
     Grant,
     TooLong,
     compile_documents,
     refresh_at,
-    same_document,
     session_policy,
     without_dominated,
 )

@@ -54,7 +54,6 @@ __all__ = [
     "compile_documents",
     "divide_expressible",
     "refresh_at",
-    "same_document",
     "session_policy",
     "without_dominated",
 ]
@@ -134,25 +133,6 @@ def session_policy(grants: Iterable[Grant], *, max_characters: int = MAX_SESSION
     if _size(policy) > max_characters:
         raise TooLong(_size(policy), max_characters)
     return policy
-
-
-def same_document(written: str, read_back: str) -> bool:
-    """Whether a server gives back what was written: it keeps lists as sets, in any order.
-
-    What is no JSON, because somebody else wrote there, is not the same.
-    """
-    try:
-        return bool(_without_order(json.loads(written)) == _without_order(json.loads(read_back)))
-    except ValueError:
-        return False
-
-
-def _without_order(part: Any) -> Any:
-    if isinstance(part, dict):
-        return {name: _without_order(value) for name, value in part.items()}
-    if isinstance(part, list):
-        return sorted((_without_order(item) for item in part), key=lambda item: json.dumps(item, sort_keys=True))
-    return part
 
 
 def _moments(grants: Iterable[Grant]) -> list[datetime]:
