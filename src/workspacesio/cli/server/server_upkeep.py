@@ -49,6 +49,9 @@ class ServerUpkeep:
                 await asyncio.to_thread(self.once)
             except WorkspacesIOError as error:
                 logger.warning("servers will be told later: %s", error)
+            except Exception:
+                # Whatever is wrong with one pass, revocations must not wait for the next start of the service.
+                logger.exception("servers could not be told; it is tried again")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stopped.wait(), TELL_SECONDS)
 
