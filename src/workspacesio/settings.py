@@ -41,10 +41,14 @@ class Setting:
 
 SETTINGS = (
     Setting("WIO_SECRET", "made on first start", "The key of all keys; kept in the state folder if unset."),
-    Setting("WIO_PUBLIC_NAME", "http://localhost:8100", "The address at which users reach API and web."),
+    Setting("WIO_PUBLIC_NAME", "http://localhost:8100", "The address at which users reach the API."),
     Setting("WIO_S3_PUBLIC_NAME", "http://localhost:8101", "The address at which S3 clients reach the endpoint."),
     Setting("WIO_DATABASE_URL", "SQLite in the state folder", "An SQLAlchemy address, for PostgreSQL."),
-    Setting("WIO_STATE_DIR", "$XDG_STATE_HOME/workspacesio", "Database, secrets and staging records."),
+    Setting(
+        "WIO_STATE_DIR",
+        "$XDG_STATE_HOME/workspacesio",
+        "Database, secret, locks, other metadata.",
+    ),
     Setting("WIO_FOLDER_PATHS", "the served folder", "Paths under which folder nodes may lie, separated by ':'."),
     Setting(
         "WIO_NODE_ADDRESSES",

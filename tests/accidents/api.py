@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import urllib.parse
@@ -62,7 +63,9 @@ class Api:
         content = raw if raw is not None else None if body is None else json.dumps(body).encode()
         connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
         try:
-            connection.request(method, address, body=content, headers=sent)
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                # A body that is too long is answered before all of it has come.
+                connection.request(method, address, body=content, headers=sent)
             response = connection.getresponse()
             received = {name.lower(): value for name, value in response.getheaders()}
             return JsonAnswer(response.status, received, response.read())

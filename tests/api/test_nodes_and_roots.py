@@ -37,10 +37,10 @@ def test_a_folder_node_is_added_and_removed(plane: Plane) -> None:
     root = plane.do(
         "root", "POST", "/roots", {"node": "other", "bucket": "other-data", "type": "unmanaged-private"}
     )
-    assert root["name"] == "other"
+    assert root["name"] == "other-data"
     plane.do("root", "DELETE", "/nodes/other")
     plane.refused(404, "not_found", "root", "GET", "/nodes/other")
-    plane.refused(404, "not_found", "root", "GET", "/roots/other")
+    plane.refused(404, "not_found", "root", "GET", "/roots/other-data")
     assert (other / "x").is_dir()
     assert plane.verbs()[-1] == "node.remove"
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.minio_policy import matches
+from domain.policy_grants import NOW
 from workspacesio.domain.grants import Grant, NotExpressible, check_expressible, divide_expressible
 from workspacesio.domain.s3_policies import compile_documents, session_policy
 
@@ -27,6 +28,8 @@ REFUSED = {
     "a\ud800/": "not UTF-8",
     "n" * 256 + "/": "longer than 255",
     "ab/" * 400: "longer than 1024",
+    ("<" * 200 + "/") * 5: "too long for the server's policies",
+    ("\x01" * 200 + "/") * 5: "too long for the server's policies",
     "w/.minio.sys/": "system folder",
     "w/data.zip/": "ZIP",
     "w/data.zip/x/": "ZIP",
@@ -40,6 +43,21 @@ def test_what_cannot_be_said_is_refused_with_its_reason(prefix: str) -> None:
     for compiling in (compile_documents, session_policy):
         with pytest.raises(NotExpressible):
             compiling([Grant("alpha", prefix)])
+
+
+@pytest.mark.parametrize("character", ["<", "\x01", "\u2028", "x", "ä", '"'])
+def test_the_longest_name_that_can_be_said_fits_into_a_document(character: str) -> None:
+    """Else one share would keep its subject's documents, and every later revocation, from being written."""
+    longest = ""
+    for length in range(1, 1025):
+        prefix = "/".join([character * 80] * (length // 81) + [character * (length % 81 or 1)]) + "/"
+        try:
+            check_expressible(prefix)
+        except NotExpressible:
+            continue
+        longest = max(longest, prefix, key=len)
+    assert len(longest) > 200
+    assert len(compile_documents([Grant("b" * 63, longest, writes=True, expires_at=NOW)])) == 1
 
 
 @pytest.mark.parametrize("bucket", ["", "a*", "a?b", "a/b", "${x}", "*", "a b", "-a"])

@@ -111,7 +111,7 @@ def people(running: Service, server: Server, mc_path: str) -> tuple[Person, Pers
         stdin=ADMINISTRATION_SECRET + "\n",
     )
     assert f"The node minio is the MinIO server at {server.s3.endpoint}." in said
-    ada.wio("root", "create", "minio", "lab", "--type", "unmanaged-private", "--name", "lab")
+    ada.wio("root", "create", "minio", "lab", "--type", "unmanaged-private")
     ada.wio("root", "create", "minio", "homes", "--prefix", "users", "--type", "private", "--name", "homes")
     return ada, bob
 

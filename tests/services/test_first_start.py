@@ -65,7 +65,9 @@ def test_again_changes_nothing(database: Database, folder: Path) -> None:
     assert database.generation() == before
 
 
-@pytest.mark.parametrize("option", [{"buckets": True}, {"bucket": "other"}, {"serve_owner_only": True}])
+@pytest.mark.parametrize(
+    "option", [{"buckets": True}, {"bucket": "other"}, {"serve_owner_only": True}, {"cross_filesystems": True}]
+)
 def test_an_option_that_would_have_no_effect_is_refused(
     database: Database, folder: Path, option: dict[str, Any]
 ) -> None:

@@ -34,6 +34,7 @@ from workspacesio.services.node_effects import (
     settle_one,
 )
 from workspacesio.services.node_repair import reconcile
+from workspacesio.services.users import disable_user
 
 database = database_fixture("sqlite")
 either_database = database_fixture()
@@ -130,6 +131,53 @@ def test_frozen_is_pending_and_nothing_is_called_enforced(database: Database, tm
         service.ahead = LOOK_AGAIN
         assert continue_effects(service) == 0
         assert service.effects()["user", BOB].refresh_at is None
+
+
+def test_nothing_is_enforced_before_the_server_has_heard_of_keys_that_were_ended(
+    database: Database, tmp_path: Path
+) -> None:
+    """The user is to go there, with all rights, but is there still: what was ended is waited for, by everybody."""
+    with minio(str(tmp_path / "server")) as server:
+        service = service_with_node(database, server, tmp_path)
+        scans = service.workspace("ada", "scans")
+        put(server, scans, "x")
+        settle_one(service, service.share("ada", scans, "bob", "readwrite"))
+        hand = service.keys("bob")
+        server.process.send_signal(signal.SIGSTOP)
+        try:
+            _, changed = service.do("root", disable_user, username="bob")
+            assert settle(service, changed, nodes=[1]) == [("there", "pending")]
+            _, again = service.do("root", disable_user, username="bob")
+            assert settle(service, again, nodes=[1]) == [("there", "pending")]
+            assert settle(service, service.unshare("ada", scans, "bob"), nodes=[1]) == [("there", "pending")]
+        finally:
+            server.process.send_signal(signal.SIGCONT)
+        assert continue_effects(service) == 0
+        assert hand.rights(scans) == ""
+
+
+def test_a_node_that_is_away_holds_back_no_revocation_on_another(
+    service: MinioService, scans: Workspace, tmp_path: Path
+) -> None:
+    with minio(str(tmp_path / "first")) as away:
+        service.add_node(away, name="away")
+        service.issue("bob", node="away")
+        settle_one(service, service.share("ada", scans, "bob", "readwrite"))
+        hand = service.keys("bob")
+        away.process.kill()
+        _, changed = service.do("root", disable_user, username="bob")
+        assert settle(service, changed) == [("away", "pending"), ("there", "enforced")]
+        assert hand.rights(scans) == ""
+
+
+def test_a_policy_that_only_begins_like_ours_stops_nobody(service: MinioService, scans: Workspace) -> None:
+    settle_one(service, service.share("ada", scans, "bob", "readwrite"))
+    hand = service.keys("bob")
+    name = f"{service.prefix()}u{BOB}-abc"
+    service.administration().put_policy(name, DENY)
+    reconcile(service, 1)
+    settle_one(service, service.unshare("ada", scans, "bob"))
+    assert hand.rights(scans) == ""
 
 
 def test_another_node_is_not_held_up(service: MinioService, scans: Workspace, hand: Hand, tmp_path: Path) -> None:

@@ -203,26 +203,38 @@ def _issue(
 ) -> tuple[Node, IssuedThere]:
     """Keys for what `scope_of` gives, from the node's server or for the endpoint, and where they are used."""
     context, duration = call.visit.context, timedelta(seconds=seconds)
-    with call.read() as (session, actor, now):
-        node = scope_of(session, actor, now).node
-    if node.kind == NodeKind.MINIO:
-        return node, issue_minio_credential(context, call, scope_of=scope_of, duration=duration)
     with call.write() as (session, actor, now):
         scope = scope_of(session, actor, now)
-        issued = issue_credential(
-            session,
-            keyring=context.keyring,
-            caller=scope.caller,
-            node=scope.node,
-            duration=duration,
-            longest=timedelta(seconds=context.settings.credential_max_seconds),
-            latest_expiry=actor.expires_at,
-            sign_in_id=actor.sign_in_id,
-            api_key_id=actor.api_key_id,
-            now=now,
-        )
-        covered = covered_workspaces(session, caller=scope.caller, node=scope.node, now=now)
-        return node, IssuedThere(issued, call.visit.s3_address, REGION, tuple(covered))
+        node = scope.node
+        if node.kind != NodeKind.MINIO:
+            return node, _issue_here(call, session, actor, scope, duration, now)
+    return node, issue_minio_credential(context, call, scope_of=scope_of, duration=duration)
+
+
+def _issue_here(  # noqa: PLR0917 - one transaction's parts, and what is asked for
+    call: Call,
+    session: Session,
+    actor: Actor,
+    scope: CredentialScope | ObjectScope,
+    duration: timedelta,
+    now: datetime,
+) -> IssuedThere:
+    """Keys for the endpoint."""
+    context = call.visit.context
+    issued = issue_credential(
+        session,
+        keyring=context.keyring,
+        caller=scope.caller,
+        node=scope.node,
+        duration=duration,
+        longest=timedelta(seconds=context.settings.credential_max_seconds),
+        latest_expiry=actor.expires_at,
+        sign_in_id=actor.sign_in_id,
+        api_key_id=actor.api_key_id,
+        now=now,
+    )
+    covered = covered_workspaces(session, caller=scope.caller, node=scope.node, now=now)
+    return IssuedThere(issued, call.visit.s3_address, REGION, tuple(covered))
 
 
 def _covered(covered: Sequence[Covered]) -> list[CoveredWorkspace]:

@@ -43,8 +43,9 @@ def add_folder(arguments: argparse.Namespace) -> None:
     name = output.safe(node["name"])
     print(f"The node {name} serves {output.safe(node['path'])}.")
     bucket = output.safe(node.get("bucket") or "BUCKET")
-    print(f"Next: `wio root create {name} {bucket} --type private` lets users make workspaces in it,")
-    print(f"`wio root create {name} {bucket} --type unmanaged-private` and `wio root import` map what is there.")
+    create = f"wio root create {name} {bucket}"
+    print(f"Next: `{create} --type unmanaged-private` and `wio root import` map what is there;")
+    print(f"`{create} --prefix private --type private` lets users make workspaces in a folder.")
 
 
 def add_minio_arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,8 +86,9 @@ def add_minio(arguments: argparse.Namespace) -> None:
     name = output.safe(node["name"])
     print(f"The node {name} is the MinIO server at {output.safe(node['endpoint'])}.")
     _print_problems(node)
-    print(f"Next: `wio root create {name} BUCKET --type private` lets users make workspaces in a bucket,")
-    print(f"`wio root create {name} BUCKET --type unmanaged-private` and `wio root import` map what is there.")
+    create = f"wio root create {name} BUCKET"
+    print(f"Next: `{create} --type unmanaged-private` and `wio root import` map what is there;")
+    print(f"`{create} --type private` lets users make workspaces in another bucket.")
 
 
 def change_arguments(parser: argparse.ArgumentParser) -> None:

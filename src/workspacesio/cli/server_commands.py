@@ -33,6 +33,9 @@ def serve_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--key", metavar="FILE", help="and this private key (PEM)")
     parser.add_argument("--state-dir", metavar="DIR", help="database and secrets (default: WIO_STATE_DIR)")
     parser.add_argument("--serve-owner-only", action="store_true", help="serve what only its owner may read, too")
+    parser.add_argument(
+        "--cross-filesystems", action="store_true", help="enter other filesystems that are mounted inside"
+    )
 
 
 def serve(arguments: argparse.Namespace) -> int:
@@ -67,7 +70,7 @@ def _run(name: str, arguments: argparse.Namespace) -> int:
         status: int = getattr(importlib.import_module("workspacesio.cli.server"), name)(arguments)
     except ModuleNotFoundError as error:
         raise CommandError(
-            f"running a service needs {error.name}, which isn't installed; "
-            "type `pip install 'workspacesio[server]'`."
+            f"running a service needs {error.name}, which isn't installed; type `pip install 'FOLDER[server]'`, "
+            "FOLDER being a copy of this project."
         ) from error
     return status

@@ -206,7 +206,7 @@ def delete(arguments: argparse.Namespace) -> None:
     client = signed_in()
     workspace = resolve(client, arguments.workspace, purpose="write")
     name = output.safe(workspace["reference"])
-    holds = f" and its {workspace.get('objects') or 0} objects for ever" if arguments.delete_objects else ""
+    holds = " and all objects in it, for ever" if arguments.delete_objects else ""
     _ask(arguments, f"Delete {name}{holds}?")
     try:
         removed = client.delete(f"/workspaces/{workspace['id']}", delete_objects=arguments.delete_objects or None)

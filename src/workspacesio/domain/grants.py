@@ -1,5 +1,6 @@
 """What a subject holds on a server that decides by itself, and which of it the server's policies can say."""
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,6 +10,10 @@ from workspacesio.domain.names import ancestors, key_problem
 
 _PATTERN_CHARACTERS = ("*", "?", "${")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+MAX_SPELLED_BYTES = 5_000
+"""Of a prefix in a document, where it stands three times; one grant must fit into 18,000 bytes."""
 
 
 class NotExpressible(ValueError):
@@ -52,11 +57,18 @@ def check_expressible(prefix: str) -> None:
     problem = key_problem(prefix)
     if problem is not None:
         raise NotExpressible(f"{prefix!r} can't be a folder on the server: {problem}.")
+    if _spelled_bytes(prefix) > MAX_SPELLED_BYTES:
+        raise NotExpressible(f"{prefix[:40]!r}… is too long for the server's policies: share a folder above it.")
     if ".zip/" in prefix:
         raise NotExpressible(
             f"{prefix!r} holds a folder whose name ends in '.zip', and the server would list what is in a ZIP "
             "file of that name beside it: rename the folder, or share one above it."
         )
+
+
+def _spelled_bytes(prefix: str) -> int:
+    """What it takes in a document, where `<`, `>`, `&` and two more become six characters each."""
+    return len(json.dumps(prefix, ensure_ascii=False).encode()) + 5 * sum(map(prefix.count, "<>&\u2028\u2029"))
 
 
 def divide_expressible(grants: Iterable[Grant]) -> tuple[tuple[Grant, ...], tuple[tuple[Grant, str], ...]]:

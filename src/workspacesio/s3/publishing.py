@@ -173,4 +173,4 @@ async def recorded(recording: Awaitable[None]) -> None:
     try:
         await recording
     except Exception:
-        _log.exception("a change was made but could not be recorded; the next crawl will")
+        _log.exception("a change was made but not recorded: the object is safe, its event and size are missing")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, case, func, select, update
 from sqlalchemy.orm import Session
 
 from workspacesio.database.tables import Credential, Node, User, Workspace
@@ -12,7 +12,7 @@ from workspacesio.database.visibility import readable_folders
 from workspacesio.domain.errors import Invalid, NotFound
 from workspacesio.domain.permissions import Caller
 from workspacesio.domain.vocabulary import Level, NodeKind
-from workspacesio.services.effect_marks import mark_keys_ended
+from workspacesio.services.effect_marks import mark_keys_ended, mark_keys_ended_before
 from workspacesio.services.keys import Keyring
 from workspacesio.services.sealed_tokens import (
     MAX_NARROWED_WORKSPACES,
@@ -23,6 +23,9 @@ from workspacesio.services.sealed_tokens import (
 )
 
 MIN_SECONDS = 15
+CLOCKS_DIFFER = timedelta(minutes=1)
+"""A server whose clock is behind lets its keys live longer than their rows say."""
+
 DEFAULT_SECONDS = 3600
 REGION = "local"
 """Clients want one; the endpoint has no regions. At us-east-1 boto3 and aws make links of an older signature."""
@@ -165,9 +168,8 @@ def revoke_credential(session: Session, *, user_id: int, credential_id: int, now
     row = session.get(Credential, credential_id)
     if row is None or row.user_id != user_id:
         raise NotFound("There is no such credential of yours; `wio credential ls` shows them.")
-    if row.revoked_at is None:
-        _revoke(session, Credential.id == row.id, now)
-        session.refresh(row)
+    _revoke(session, Credential.id == row.id, now)
+    session.refresh(row)
 
 
 def revoke_credentials_of(
@@ -198,14 +200,18 @@ def revoke_credentials_of(
 def _revoke(session: Session, which: ColumnElement[bool], now: datetime) -> None:
     """End the active ones; where a server ends keys only all together, the others of the same user there too."""
     active = (which, Credential.revoked_at.is_(None), Credential.expires_at > now)
+    was_active = func.max(case((Credential.revoked_at.is_(None), 1), else_=0))
     together = session.execute(
-        select(Credential.user_id, Credential.node_id)
+        select(Credential.user_id, Credential.node_id, was_active)
         .join(Node, Node.id == Credential.node_id)
-        .where(*active, Node.kind == NodeKind.MINIO.value)
-        .distinct()
+        .where(which, Credential.expires_at > now - CLOCKS_DIFFER, Node.kind == NodeKind.MINIO.value)
+        .group_by(Credential.user_id, Credential.node_id)
     ).all()
     session.execute(update(Credential).where(*active).values(revoked_at=now))
-    for user_id, node_id in together:
+    for user_id, node_id, ends_now in together:
+        if not ends_now:
+            mark_keys_ended_before(session, user_id=user_id, node_id=node_id)
+            continue
         mark_keys_ended(session, user_id=user_id, node_id=node_id)
         same = (Credential.user_id == user_id, Credential.node_id == node_id)
         session.execute(

@@ -8,7 +8,7 @@ nothing: their endpoint looks rights up.
     marked(session) -> Marked      what the transaction marked; `node_effects.settle` then tells the servers
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import select, update
@@ -53,8 +53,12 @@ def mark(session: Session, node_id: int, subjects: Iterable[Subject]) -> None:
         row = _row(session, node_id, kind, subject_id)
         if row is None and kind is not SubjectKind.USER:
             row = new_effect(session, node_id, kind, subject_id)
-        if row is not None and (row.active or kind is not SubjectKind.USER):
+        if row is None:
+            continue
+        if row.active or kind is not SubjectKind.USER:
             _raise(session, row)
+        else:
+            _wait_for(session, row)
 
 
 def mark_shares(session: Session, workspace: Workspace, shares: Iterable[Share]) -> None:
@@ -125,16 +129,33 @@ def mark_keys_ended(session: Session, *, user_id: int, node_id: int | None = Non
 
     MinIO brings keys back to life when a user of the same name is made again, so the next one has another name.
     """
+    for row in _rows_of_user(session, user_id, node_id):
+        if row.active:
+            row.active = False
+            _raise(session, row)
+        else:
+            _wait_for(session, row)
+
+
+def mark_keys_ended_before(session: Session, *, user_id: int, node_id: int) -> None:
+    """They were ended already, and the server may not have been told yet. Newer keys are left alone."""
+    for row in _rows_of_user(session, user_id, node_id):
+        if not row.active:
+            _wait_for(session, row)
+
+
+def _rows_of_user(session: Session, user_id: int, node_id: int | None) -> Sequence[NodeEffect]:
     there = [NodeEffect.node_id == node_id] if node_id is not None else []
     rows = select(NodeEffect).where(
-        NodeEffect.subject_kind == SubjectKind.USER.value,
-        NodeEffect.subject_id == user_id,
-        NodeEffect.active.is_(True),
-        *there,
+        NodeEffect.subject_kind == SubjectKind.USER.value, NodeEffect.subject_id == user_id, *there
     )
-    for row in session.scalars(rows).all():
-        row.active = False
-        _raise(session, row)
+    return session.scalars(rows).all()
+
+
+def _wait_for(session: Session, row: NodeEffect) -> None:
+    """The server still has what was ended earlier: nothing is enforced before it has heard of that."""
+    if row.applied_generation < row.desired_generation:
+        remember(session, row)
 
 
 def new_effect(session: Session, node_id: int, kind: SubjectKind, subject_id: int) -> NodeEffect:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from sqlalchemy import or_, update
+from sqlalchemy import case, or_, update
 
 from workspacesio.database.sessions import Database
 from workspacesio.database.tables import NodeEffect
@@ -107,6 +107,10 @@ def write_effect(
         problem = str(error)
         away = not isinstance(error, NotTaken | RequestRefused)
         logger.warning("effect %s is not enforced: %s", effect_id, problem)
+    except Exception:
+        # Whatever a server answers: one subject must not keep the others from being told.
+        problem, away = "The server answers as no MinIO server does.", True
+        logger.exception("effect %s is not enforced", effect_id)
     finally:
         kept = _give_back(context, effect_id, holder, told, converged, problem)
     if told is None or converged is None:
@@ -119,10 +123,14 @@ def _take_lease(context: EffectsContext, effect_id: int, holder: str) -> bool:
     now = context.clock()
     with context.database.journal() as session:
         free = or_(NodeEffect.lease_until.is_(None), NodeEffect.lease_until < now)
+        # A process died at it: what it asked for last may still be carried out, so it is looked at again.
+        broken_off = case(
+            (NodeEffect.lease_holder.is_not(None), "The last attempt was broken off."), else_=NodeEffect.problem
+        )
         taken = session.execute(
             update(NodeEffect)
             .where(NodeEffect.id == effect_id, free)
-            .values(lease_holder=holder, lease_until=now + LEASE)
+            .values(lease_holder=holder, lease_until=now + LEASE, problem=broken_off)
             .returning(NodeEffect.id)
         )
         return taken.first() is not None
@@ -165,6 +173,6 @@ def _give_back(  # noqa: PLR0917 - what an attempt came to
         session.execute(
             update(NodeEffect)
             .where(NodeEffect.id == effect_id)
-            .values(desired_generation=NodeEffect.desired_generation + 1)
+            .values(desired_generation=NodeEffect.desired_generation + 1, refresh_at=context.clock() + LOOK_AGAIN)
         )
     return False

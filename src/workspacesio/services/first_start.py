@@ -31,6 +31,7 @@ def make_local_node(
     managed: str | None = None,
     read_only: bool = False,
     serve_owner_only: bool = False,
+    cross_filesystems: bool = False,
     now: datetime,
 ) -> bool:
     """Make node `local` over `path` with its roots; False when it is there already.
@@ -49,7 +50,13 @@ def make_local_node(
                 "`wio node add folder`, or give this one its own WIO_STATE_DIR.",
                 code="other_folder",
             )
-        _check_as_it_was_made(there, bucket=bucket, buckets=buckets, serve_owner_only=serve_owner_only)
+        _check_as_it_was_made(
+            there,
+            bucket=bucket,
+            buckets=buckets,
+            serve_owner_only=serve_owner_only,
+            cross_filesystems=cross_filesystems,
+        )
         return False
     layout = FolderLayout.BUCKETS if buckets else FolderLayout.BUCKET
     node = insert_folder_node(
@@ -60,7 +67,7 @@ def make_local_node(
         bucket=None if buckets else (bucket or bucket_name_from_folder(os.path.basename(folder.path))),
         read_only=read_only,
         serve_owner_only=serve_owner_only,
-        cross_filesystems=False,
+        cross_filesystems=cross_filesystems,
         operator_id=None,
         now=now,
     )
@@ -78,12 +85,15 @@ def roots_to_import(session: Session) -> list[str]:
     return list(session.scalars(select(Root.name).where(Root.type.in_(types)).order_by(Root.id)))
 
 
-def _check_as_it_was_made(node: Node, *, bucket: str | None, buckets: bool, serve_owner_only: bool) -> None:
+def _check_as_it_was_made(
+    node: Node, *, bucket: str | None, buckets: bool, serve_owner_only: bool, cross_filesystems: bool
+) -> None:
     """Raises Conflict for an option that would have no effect: what a node is was said when it was made."""
     for option, differs in (
         (f"--bucket {bucket}", bucket is not None and bucket != node.bucket),
         ("--buckets", buckets and node.layout != FolderLayout.BUCKETS.value),
         ("--serve-owner-only", serve_owner_only and not node.serve_owner_only),
+        ("--cross-filesystems", cross_filesystems and not node.cross_filesystems),
     ):
         if differs:
             raise Conflict(

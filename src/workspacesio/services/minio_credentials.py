@@ -29,6 +29,9 @@ from workspacesio.services.effect_marks import Marked, activate, marked, new_eff
 from workspacesio.services.node_effects import EffectsContext, minio_driver, renew_user, require_settled
 from workspacesio.services.node_secrets import server_user_secret
 
+SETTLING = timedelta(seconds=60)
+"""What may pass until the server is asked. Keys that would end about its shortest time get a dated policy."""
+
 
 class Door(Protocol):
     """How the caller's transactions are opened: each identifies the caller anew."""
@@ -103,7 +106,7 @@ def issue_minio_credential(
     if request is None:
         raise Conflict("Your keys on this node were ended at the same time; try again.")
     require_settled(context, request.needed)
-    keys = _assume(context, request, now)
+    keys = _assume(context, request)
     with door.write() as (session, actor, now):
         return _record(session, actor, scope_of(session, actor, now), request, keys, now)
 
@@ -164,7 +167,7 @@ def _effects(session: Session, node_id: int, user_id: int) -> dict[tuple[str, in
 
 def _narrowing_policy(session: Session, scope: Scope, expires_at: datetime, now: datetime) -> str | None:
     narrowing, node = scope.caller.narrowing, scope.node
-    is_short = expires_at - now < timedelta(seconds=SHORTEST_SECONDS)
+    is_short = expires_at - now < timedelta(seconds=SHORTEST_SECONDS) + SETTLING
     if narrowing.workspaces is None and not narrowing.read_only and not is_short:
         return None
     until = expires_at if is_short else None
@@ -192,9 +195,11 @@ def _narrowing_policy(session: Session, scope: Scope, expires_at: datetime, now:
         raise Invalid(f"Keys can't be narrowed so on this node: {error}", code="not_expressible") from error
 
 
-def _assume(context: EffectsContext, request: _Request, now: datetime) -> Keys:
+def _assume(context: EffectsContext, request: _Request) -> Keys:
     """Raises Unavailable. A user that somebody removed or changed on the server is restored."""
-    seconds = int((request.expires_at - now).total_seconds())
+    seconds = int((request.expires_at - context.clock()).total_seconds())
+    if seconds <= 0:
+        raise Unavailable("The node's server took too long; try again.", code="node_pending")
     driver = minio_driver(context, request.node_id)
     secret = server_user_secret(context.keyring, request.node_id, request.name)
 

@@ -212,14 +212,13 @@ def change_minio_node(
         record(session, actor=actor, verb="node.change", target=name, now=now, details=details)
 
 
-def set_node_secret(context: EffectsContext, open_write: OpenWrite, *, name: str, secret: str) -> None:
-    """As `change_minio_node`."""
-    change_minio_node(context, open_write, name=name, secret=secret)
-
-
 def node_state(context: EffectsContext, node_id: int) -> MinioState:
     """How the node is now: asks the server, for some seconds at most. Raises NotFound."""
+    problems: list[str] = []
     with context.database.read() as session:
+        node = session.get(Node, node_id)
+        if node is not None and node.leaving:
+            problems.append(f"The node is being removed; go on with `wio node rm {node.name}`.")
         pending = tuple(pending_effects(session, node_id=node_id))
         unsaid = session.scalars(
             select(NodeEffect.problem).where(
@@ -230,7 +229,6 @@ def node_state(context: EffectsContext, node_id: int) -> MinioState:
         )
         warnings = tuple(dict.fromkeys(problem for problem in unsaid if problem))
     version = None
-    problems: list[str] = []
     try:
         driver = minio_driver(context, node_id)
         version, _ = driver.administration.server()

@@ -7,13 +7,13 @@ it (`continue_effects`) and looks now and then whether somebody changed somethin
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from workspacesio.database.tables import Group, Node, NodeEffect, User
@@ -46,6 +46,7 @@ MAX_ATTEMPTS = 3
 """At once, where the server refuses or shows something else; the worker goes on."""
 
 State = Literal["enforced", "pending"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,19 +111,29 @@ def renew_user(context: EffectsContext, effect_id: int) -> None:
 
 def continue_effects(context: EffectsContext) -> int:
     """What the worker does every few seconds: tell what is pending. Returns how many subjects are left."""
+    behind = NodeEffect.applied_generation < NodeEffect.desired_generation
     with context.database.read() as session:
-        due = session.scalars(select(NodeEffect.id).where(NodeEffect.refresh_at <= context.clock())).all()
         rows = session.execute(
-            select(NodeEffect.node_id, NodeEffect.id, NodeEffect.desired_generation)
-            .where(NodeEffect.applied_generation < NodeEffect.desired_generation)
+            select(NodeEffect.node_id, NodeEffect.id, NodeEffect.desired_generation, behind)
+            .where(or_(behind, NodeEffect.refresh_at <= context.clock()))
             .order_by(NodeEffect.id)
         ).all()
-    if due:
-        _write_all(context, due)
-    by_node: dict[int, dict[int, int]] = {}
-    for node_id, effect_id, generation in rows:
-        by_node.setdefault(node_id, {})[effect_id] = generation
-    return sum(len(_tell(context, Marked(waiting), 0)) for waiting in by_node.values())
+    due: dict[int, list[int]] = {}
+    waiting: dict[int, dict[int, int]] = {}
+    for node_id, effect_id, generation, is_behind in rows:
+        due.setdefault(node_id, [])
+        if is_behind:
+            waiting.setdefault(node_id, {})[effect_id] = generation
+        else:
+            due[node_id].append(effect_id)
+
+    def continue_node(node_id: int) -> int:
+        left = len(_tell_node(context, waiting.get(node_id, {}), 0))
+        if due[node_id]:
+            _write_all(context, due[node_id])
+        return left
+
+    return sum(_node_by_node(continue_node, due))
 
 
 def minio_nodes(session: Session) -> list[int]:
@@ -133,8 +144,29 @@ def minio_nodes(session: Session) -> list[int]:
 
 def _tell(context: EffectsContext, changed: Marked, seconds: float) -> set[int]:
     """Try for so long; returns the effects that are still behind what `changed` says."""
+    if not changed:
+        return set()
+    with context.database.read() as session:
+        rows = session.execute(
+            select(NodeEffect.node_id, NodeEffect.id).where(NodeEffect.id.in_(changed.generations))
+        ).all()
+    by_node: dict[int, dict[int, int]] = {}
+    for node_id, effect_id in rows:
+        by_node.setdefault(node_id, {})[effect_id] = changed.generations[effect_id]
+    return set().union(*_node_by_node(lambda node_id: _tell_node(context, by_node[node_id], seconds), by_node))
+
+
+def _node_by_node(work: Callable[[int], T], nodes: Collection[int]) -> list[T]:
+    """Each node in a thread of its own, so that one that is away holds up no other."""
+    if len(nodes) < 2:
+        return [work(node_id) for node_id in nodes]
+    with ThreadPoolExecutor(min(AT_ONCE, len(nodes))) as threads:
+        return list(threads.map(work, nodes))
+
+
+def _tell_node(context: EffectsContext, generations: Mapping[int, int], seconds: float) -> set[int]:
     deadline = time.monotonic() + seconds
-    waiting = _still_behind(context, changed.generations) if changed else {}
+    waiting = _still_behind(context, generations) if generations else {}
     attempts = 0
     while waiting:
         outcomes = _write_all(context, sorted(waiting))
@@ -149,7 +181,7 @@ def _tell(context: EffectsContext, changed: Marked, seconds: float) -> set[int]:
 
 
 def _write_all(context: EffectsContext, ids: Sequence[int]) -> list[Outcome | None]:
-    """The first one alone: where it fails, the server is most likely away for all."""
+    """Effects of one node. The first one alone: where it fails, the server is most likely away for all."""
     first = write_effect(context, ids[0])
     if len(ids) == 1 or (first is not None and first.away):
         return [first]

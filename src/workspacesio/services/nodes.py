@@ -34,11 +34,6 @@ def node_name(session: Session, *, node_id: int) -> str:
     return session.get_one(Node, node_id).name
 
 
-def node_of_workspace(session: Session, *, workspace_id: int) -> str:
-    """The name of the node that holds a workspace which the caller was found to see."""
-    return node_name(session, node_id=session.get_one(Workspace, workspace_id).node_id)
-
-
 def may_add_node(actor: Actor, *, now: datetime) -> None:
     """Raises Refused: only administrators add nodes, as a folder of the server is the service's own business."""
     require_service(actor, Action.ADD_NODE, now)

@@ -78,7 +78,7 @@ def create_root(
         bucket=bucket,
         prefix=check_prefix(prefix),
         root_type=root_type,
-        name=name or default_root_name(node, prefix),
+        name=name or default_root_name(bucket, prefix),
         create=create,
         now=now,
     )
@@ -93,9 +93,9 @@ def create_root(
     return view_root(session, root)
 
 
-def default_root_name(node: str, prefix: str) -> str:
-    """The last folder of the prefix, or the node's name."""
-    return prefix.strip("/").rpartition("/")[2] or node
+def default_root_name(bucket: str, prefix: str) -> str:
+    """The last folder of the prefix, or the bucket's name."""
+    return prefix.strip("/").rpartition("/")[2] or bucket
 
 
 def insert_root(
@@ -156,8 +156,7 @@ def change_root(
         if root_type.is_public != RootType(root.type).is_public:
             _tell_owners(session, actor, root, opened=root_type.is_public, now=now)
         details["type"] = {"from": root.type, "to": root_type.value}
-        if root_type.is_public != RootType(root.type).is_public:
-            mark_root(session, root)
+        mark_root(session, root)
         root.type = root_type.value
     if create is not None:
         if not RootType(root.type).is_managed:

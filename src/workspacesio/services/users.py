@@ -14,6 +14,7 @@ from workspacesio.domain.vocabulary import Action
 from workspacesio.services.actors import Actor, require_session
 from workspacesio.services.audit import record
 from workspacesio.services.authorization import require_service
+from workspacesio.services.effect_marks import mark_keys_ended
 from workspacesio.services.one_time_tokens import Purpose, find_one_time_token, make_one_time_token
 from workspacesio.services.sign_ins import end_all_access
 
@@ -93,6 +94,8 @@ def disable_user(session: Session, *, actor: Actor, username: str, now: datetime
         user.enabled = False
         end_all_access(session, user_id=user.id, now=now)
         record(session, actor=actor, verb="user.disable", target=username, now=now)
+    else:
+        mark_keys_ended(session, user_id=user.id)
     return user
 
 

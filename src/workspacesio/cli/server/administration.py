@@ -4,6 +4,7 @@ import argparse
 import sys
 from datetime import UTC, datetime
 
+from workspacesio.cli.server.announcement import command_name
 from workspacesio.cli.server.state import database_file, prepare_state
 from workspacesio.database.migrate import migrate
 from workspacesio.domain.errors import NotFound, WorkspacesIOError
@@ -30,5 +31,8 @@ def setup_token(_arguments: argparse.Namespace) -> int:
     if token is None:
         print("wio admin: there is an administrator already; ask them for an invitation.", file=sys.stderr)
         return 1
-    print(f"wio register EMAIL USERNAME --setup-token {token}")
+    print(f"{command_name()} register EMAIL USERNAME --setup-token {token}")
+    print(
+        "Where the service isn't at http://localhost:8100, put WIO_API_URL=ITS_ADDRESS in front.", file=sys.stderr
+    )
     return 0

@@ -69,4 +69,7 @@ class ServerUpkeep:
             except WorkspacesIOError as error:
                 logger.warning("node %s: %s", node_id, error)
                 continue
+            except Exception:
+                logger.exception("node %s could not be compared", node_id)
+                continue
             self._reconciled[node_id] = time.monotonic()

@@ -16,6 +16,7 @@ from workspacesio.cli.server.state import ServerState, hold_state_folder, prepar
 from workspacesio.cli.server.supervisor import Supervisor
 from workspacesio.database.migrate import migrate
 from workspacesio.domain.errors import Invalid, WorkspacesIOError
+from workspacesio.nodes.folder.filesystem import machine_supported
 from workspacesio.services.first_start import make_local_node, roots_to_import
 from workspacesio.services.node_folders import check_outside_state
 from workspacesio.services.one_time_tokens import ensure_setup_token
@@ -29,6 +30,8 @@ def serve(arguments: argparse.Namespace) -> int:
         folder = _served_folder(arguments)
         _tell_environment(arguments, folder)
         settings = read_settings()
+        if not machine_supported():
+            raise Invalid("WorkspacesIO serves on Linux 5.6 or newer only.", code="machine_not_supported")
         if folder is not None:  # before anything is made in the state folder
             check_outside_state(str(folder), settings.state_dir)
         state = prepare_state(settings)
@@ -84,6 +87,7 @@ def _prepare_service(state: ServerState, arguments: argparse.Namespace, folder: 
                     managed=arguments.managed,
                     read_only=arguments.read_only,
                     serve_owner_only=arguments.serve_owner_only,
+                    cross_filesystems=arguments.cross_filesystems,
                     now=now,
                 )
             return Prepared(folder, ensure_setup_token(session, now=now), roots_to_import(session))

@@ -104,10 +104,6 @@ class MetadataStore:
             raw = None if value is None else parsed(value)
         return PLAIN_FOLDER if raw is None else folder_record(raw, found)
 
-    def folder_by_name(self, folder_fd: int, name: bytes, found: os.stat_result) -> FolderRecord:
-        """`folder` of the sub-folder `name` of an opened folder, without opening it."""
-        return self.folder(b"/proc/self/fd/%d/%b" % (folder_fd, name), found)
-
     def _attribute(self, where: int | bytes) -> bytes | None:
         try:
             return os.getxattr(where, ATTRIBUTE, follow_symlinks=isinstance(where, int))

@@ -27,7 +27,7 @@ from workspacesio.nodes.folder.json_files import read_json, write_json
 from workspacesio.nodes.folder.metadata import details_of, metadata_of
 from workspacesio.nodes.folder.node import FolderNode
 from workspacesio.nodes.folder.resolve import join
-from workspacesio.nodes.folder.staging import COMPLETED, STAGING, UPLOADS
+from workspacesio.nodes.folder.staging import STAGING, UPLOADS
 
 UPLOAD = b"upload.json"
 GRID = b"grid"
@@ -116,10 +116,6 @@ class UploadFolder:
 
 def upload_place(device_root: bytes, upload_id: str) -> bytes:
     return join(join(join(device_root, STAGING), UPLOADS), upload_id.encode())
-
-
-def completed_place(device_root: bytes) -> bytes:
-    return join(join(device_root, STAGING), COMPLETED)
 
 
 def check_upload_id(upload_id: str) -> None:

@@ -8,6 +8,7 @@ redirects and repeats requests by itself.
 import io
 import json
 import ssl
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from typing import Any, cast
 from urllib.parse import quote, urlencode, urlsplit
+from xml.etree import ElementTree
 
 import urllib3
 from minio import Minio
@@ -36,6 +38,7 @@ REQUEST_SECONDS = CONNECT_SECONDS + READ_SECONDS
 """A request that the server has not answered within this time is given up; it may still be carried out."""
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
+_PIECE_BYTES = 64 * 1024
 _ADMINISTRATION = "/minio/admin/v3/"
 _KEY_PROBLEMS = {
     "InvalidAccessKeyId": "The server doesn't know the node's access key.",
@@ -173,12 +176,34 @@ class Connection:
         return self._send("GET", self.access.endpoint + "/minio/health/live", {}, b"").date
 
     def _send(self, method: str, url: str, headers: Mapping[str, Any], body: bytes) -> Answer:
+        until = time.monotonic() + REQUEST_SECONDS
         with failures():
-            response = self._http.request(method, url, body=body, headers=dict(headers), redirect=False)
-        if response.status in (200, 204):
+            response = self._http.request(
+                method, url, body=body, headers=dict(headers), redirect=False, preload_content=False
+            )
+            data = _whole_body(response, until)
             date = response.headers.get("date")
-            return Answer(response.data, parsedate_to_datetime(date) if date else None)
-        raise _problem(response.status, _code(response.data))
+            told_at = parsedate_to_datetime(date) if date else None
+        if response.status in (200, 204):
+            return Answer(data, told_at if told_at is None or told_at.tzinfo else told_at.replace(tzinfo=UTC))
+        raise _problem(response.status, _code(data))
+
+
+def _whole_body(response: urllib3.BaseHTTPResponse, until: float) -> bytes:
+    """Raises Unanswered when it isn't there in time (`time.monotonic`), NodeDown when it is too long."""
+    pieces = bytearray()
+    try:
+        while piece := response.read1(_PIECE_BYTES):
+            pieces += piece
+            if time.monotonic() > until:
+                raise Unanswered("The server did not answer in time.")
+            if len(pieces) > MAX_ANSWER_BYTES:
+                raise NodeDown("The server answers as no MinIO server does.")
+    except BaseException:
+        response.close()
+        raise
+    response.release_conn()
+    return bytes(pieces)
 
 
 @contextmanager
@@ -196,7 +221,7 @@ def failures() -> Iterator[None]:
         raise NodeDown("The server can't be reached.") from error
     except S3Error as error:
         raise _problem(403 if error.code in _KEY_PROBLEMS else 400, error.code or "") from error
-    except (MinioException, ValueError) as error:
+    except (MinioException, ValueError, TypeError, KeyError, OSError, ElementTree.ParseError) as error:
         raise NodeDown("The server answers as no MinIO server does.") from error
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -86,7 +87,7 @@ def missing_rights(administration: Administration, prefix: str) -> list[str]:
         ("admin:CreatePolicy", lambda: administration.put_policy(policy, _PROBE)),
         ("admin:GetPolicy", lambda: administration.policy(policy)),
         ("admin:ListUserPolicies", administration.policy_names),
-        ("admin:CreateUser", lambda: administration.add_user(user, prefix * 3)),
+        ("admin:CreateUser", lambda: administration.add_user(user, secrets.token_urlsafe(24))),
         ("admin:GetUser", lambda: administration.user(user)),
         ("admin:ListUsers", administration.user_names),
         ("admin:EnableUser", lambda: administration.enable_user(user)),

@@ -10,6 +10,7 @@ is there all the time; nothing that was neither held before nor is held afterwar
 
 import hashlib
 import json
+import sys
 from dataclasses import dataclass, field
 
 from workspacesio.nodes.driver import NodeDown
@@ -216,4 +217,5 @@ def _grants(documents: dict[str, str]) -> int:
 
 def _number(name: str) -> tuple[str, int]:
     stem, _, number = name.rpartition("-")
-    return stem, int(number)
+    # Somebody may have made one that ends otherwise.
+    return stem, int(number) if number.isdecimal() else sys.maxsize
