@@ -13,7 +13,7 @@ from workspacesio.api.dependencies import Call, SignedIn
 from workspacesio.api.enforcement import Settled, enforced_on
 from workspacesio.api.fields import Body, Id, Instant, LevelWord, Line, Name
 from workspacesio.api.workspace_answers import SharedFolder
-from workspacesio.database.tables import Credential, Node
+from workspacesio.database.tables import Credential
 from workspacesio.domain.vocabulary import Level, NodeKind
 from workspacesio.services.actors import Actor
 from workspacesio.services.credential_scope import (
@@ -123,7 +123,7 @@ def issue(call: SignedIn, wanted: CredentialRequest) -> IssuedCredential:
             now=now,
         )
 
-    node, keys = _issue(call, scope_of, wanted.duration_seconds)
+    node_id, node, keys = _issue(call, scope_of, wanted.duration_seconds)
     return IssuedCredential(
         id=keys.issued.credential_id,
         access_key_id=keys.issued.access_key_id,
@@ -132,8 +132,8 @@ def issue(call: SignedIn, wanted: CredentialRequest) -> IssuedCredential:
         expires_at=keys.issued.expires_at,
         endpoint=keys.endpoint,
         region=keys.region,
-        node=node.name,
-        abilities=asdict(call.visit.context.drivers(node.id).abilities),
+        node=node,
+        abilities=asdict(call.visit.context.drivers(node_id).abilities),
         read_only=keys.issued.read_only,
         workspaces=_covered(keys.covered),
     )
@@ -185,7 +185,7 @@ def presign(call: SignedIn, wanted: PresignRequest) -> PresignedLink:
         found[:] = [scope_of_object(session, actor=actor, reference=wanted.reference, writes=writes, now=now)]
         return found[0]
 
-    _, keys = _issue(call, scope_of, wanted.expires_seconds)
+    _, _, keys = _issue(call, scope_of, wanted.expires_seconds)
     url = presigned_address(
         endpoint=keys.endpoint,
         region=keys.region,
@@ -200,15 +200,15 @@ def presign(call: SignedIn, wanted: PresignRequest) -> PresignedLink:
 
 def _issue(
     call: Call, scope_of: Callable[[Session, Actor, datetime], CredentialScope | ObjectScope], seconds: int
-) -> tuple[Node, IssuedThere]:
-    """Keys for what `scope_of` gives, from the node's server or for the endpoint, and where they are used."""
+) -> tuple[int, str, IssuedThere]:
+    """The node's id and name, and keys for what `scope_of` gives, from its server or for the endpoint."""
     context, duration = call.visit.context, timedelta(seconds=seconds)
     with call.write() as (session, actor, now):
         scope = scope_of(session, actor, now)
-        node = scope.node
-        if node.kind != NodeKind.MINIO:
-            return node, _issue_here(call, session, actor, scope, duration, now)
-    return node, issue_minio_credential(context, call, scope_of=scope_of, duration=duration)
+        node_id, name, kind = scope.node.id, scope.node.name, scope.node.kind
+        if kind != NodeKind.MINIO:
+            return node_id, name, _issue_here(call, session, actor, scope, duration, now)
+    return node_id, name, issue_minio_credential(context, call, scope_of=scope_of, duration=duration)
 
 
 def _issue_here(  # noqa: PLR0917 - one transaction's parts, and what is asked for
