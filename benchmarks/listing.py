@@ -23,11 +23,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from workspacesio.domain.vocabulary import FolderLayout
-from workspacesio.nodes.driver import ListPage, ListRequest, ObjectMetadata, Scope
 from workspacesio.nodes.folder.listing import list_folder
 from workspacesio.nodes.folder.metadata import MetadataStore
 from workspacesio.nodes.folder.resolve import NodeTree
 from workspacesio.nodes.folder.snapshots import Snapshots
+from workspacesio.nodes.values import ListPage, ListRequest, ObjectMetadata, Scope
 
 SETTLE_SECONDS = 3
 

@@ -7,9 +7,9 @@ import os
 import tempfile
 
 from workspacesio.domain.vocabulary import FolderLayout
-from workspacesio.nodes.driver import Abilities, Durability
 from workspacesio.nodes.folder.driver import FolderDriver
 from workspacesio.nodes.minio.driver import MinioDriver
+from workspacesio.nodes.values import Abilities, Durability
 
 INTRODUCTION = """\
 # What each kind of node can do

@@ -63,7 +63,7 @@ def test_links_out_of_the_workspace_are_absent_however_they_lead_there(scene: Sc
         "to-other-folder": "../../other",
         "up": "..",
         "root": "/",
-        "proc": "/proc/self/root/etc/passwd",
+        "proc": os.path.join("/proc/self/root", "etc/passwd"),
         "environ": "/proc/self/environ",
         "fd": "/proc/self/fd/0",
         "state": scene.lab.service.state_dir,

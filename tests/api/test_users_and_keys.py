@@ -8,13 +8,16 @@ import pytest
 
 from api.plane import Plane
 
+ROOT = "/users/root"
+"""The administrator's address in the API."""
+
 
 def test_the_last_administrator_stays(plane: Plane) -> None:
-    plane.refused(409, "last_administrator", "root", "POST", "/users/root/disable")
-    plane.refused(409, "last_administrator", "root", "PATCH", "/users/root", {"administrator": False})
+    plane.refused(409, "last_administrator", "root", "POST", f"{ROOT}/disable")
+    plane.refused(409, "last_administrator", "root", "PATCH", ROOT, {"administrator": False})
     assert plane.do("root", "PATCH", "/users/ada", {"administrator": True})["administrator"] is True
     assert plane.verbs()[-1] == "user.make_administrator"
-    plane.do("ada", "PATCH", "/users/root", {"administrator": False})
+    plane.do("ada", "PATCH", ROOT, {"administrator": False})
     plane.refused(403, "refused", "root", "GET", "/users")
 
 
@@ -56,7 +59,7 @@ def test_a_key_of_an_administrator_makes_no_way_in_that_outlives_it(plane: Plane
     """A password that it reset, or an administrator whom it made, would go on when the key has ended."""
     key = plane.do("root", "POST", "/api-keys", {"name": "k"})["token"]
     for method, path, body in (
-        ("POST", "/users/root/password-reset", None),
+        ("POST", f"{ROOT}/password-reset", None),
         ("POST", "/users/ada/password-reset", None),
         ("PATCH", "/users/ada", {"administrator": True}),
     ):

@@ -14,9 +14,10 @@ import pytest
 from sqlalchemy import delete, update
 
 from servers.postgresql import PostgresqlServer
+from workspacesio.database.base import Base
 from workspacesio.database.migrate import migrate
 from workspacesio.database.sessions import Database, sqlite_url
-from workspacesio.database.tables import Base, Rights
+from workspacesio.database.tables import Rights
 
 KINDS = ("sqlite", "postgresql")
 

@@ -10,9 +10,10 @@ import pytest
 from alembic import command
 from sqlalchemy import Engine, inspect, select, text
 
+from workspacesio.database.base import Base
 from workspacesio.database.migrate import _config, check_schema, migrate
 from workspacesio.database.sessions import Database, sqlite_url
-from workspacesio.database.tables import Base, Node
+from workspacesio.database.tables import Node
 from workspacesio.domain.errors import Unavailable
 
 

@@ -12,26 +12,28 @@ from typing import Any, TypeVar
 
 import pytest
 
-from workspacesio.nodes.driver import (
-    NO_PRECONDITIONS,
-    ByteRange,
+from workspacesio.nodes.driver import NodeDriver
+from workspacesio.nodes.errors import (
     InvalidPart,
     InvalidPartOrder,
     KeyNotPossible,
-    ListRequest,
-    NodeDriver,
     NodeError,
     NoSuchBucket,
     NoSuchObject,
     NoSuchUpload,
-    ObjectAddress,
     ObjectChanged,
-    ObjectMetadata,
     PartTooSmall,
     PreconditionFailed,
+    RangeNotSatisfiable,
+)
+from workspacesio.nodes.values import (
+    NO_PRECONDITIONS,
+    ByteRange,
+    ListRequest,
+    ObjectAddress,
+    ObjectMetadata,
     Preconditions,
     Published,
-    RangeNotSatisfiable,
     RequestedPart,
     Scope,
     UploadInfo,

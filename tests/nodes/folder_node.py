@@ -11,9 +11,9 @@ from typing import Any
 
 from nodes.contract import Harness, Scenario
 from workspacesio.domain.vocabulary import FolderLayout
-from workspacesio.nodes.driver import Durability
 from workspacesio.nodes.folder.driver import FolderDriver
 from workspacesio.nodes.folder.filesystem import read_identity
+from workspacesio.nodes.values import Durability
 
 BUCKET = "data"
 

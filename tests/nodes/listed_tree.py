@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 
 from workspacesio.domain.names import SYSTEM_FOLDERS
 from workspacesio.domain.vocabulary import FolderLayout
-from workspacesio.nodes.driver import ListPage, ListRequest, Scope
 from workspacesio.nodes.folder.listing import list_folder
 from workspacesio.nodes.folder.metadata import MetadataStore
 from workspacesio.nodes.folder.resolve import NodeTree
 from workspacesio.nodes.folder.snapshots import Snapshots
 from workspacesio.nodes.folder.survey import Progress, SurveyReport, survey
+from workspacesio.nodes.values import ListPage, ListRequest, Scope
 
 BUCKET = "data"
 NOBODY = 65534
@@ -147,7 +147,7 @@ def naive_keys(root: str) -> list[str]:
 
 def naive_page(keys: list[str], prefix: str, delimiter: str, after: str, max_keys: int) -> ListPage:
     """The page as the contract of `driver` has it. The objects' other fields are left empty."""
-    from workspacesio.nodes.driver import ObjectSummary
+    from workspacesio.nodes.values import ObjectSummary
 
     objects: list[ObjectSummary] = []
     common: list[str] = []

@@ -11,7 +11,8 @@ import pytest
 
 from nodes.contract import Harness, md5
 from nodes.folder_node import FolderNodeUnderTest
-from workspacesio.nodes.driver import NodeRefused, ObjectMetadata
+from workspacesio.nodes.errors import NodeRefused
+from workspacesio.nodes.values import ObjectMetadata
 
 
 @pytest.fixture

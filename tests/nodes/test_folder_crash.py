@@ -15,7 +15,8 @@ import pytest
 from nodes.child_processes import Child
 from nodes.contract import PART, Harness, md5
 from nodes.folder_node import FolderNodeUnderTest, opened_node
-from workspacesio.nodes.driver import Durability, NoSuchObject, NoSuchUpload, ObjectMetadata
+from workspacesio.nodes.errors import NoSuchObject, NoSuchUpload
+from workspacesio.nodes.values import Durability, ObjectMetadata
 
 WORKERS = 3
 SIZES = [0, 700, 300_000, 2 << 20, PART + 4321]

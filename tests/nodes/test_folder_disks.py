@@ -15,19 +15,10 @@ import pytest
 from nodes.conftest import Mount
 from nodes.contract import PART, Harness, full_metadata, md5
 from nodes.folder_node import FolderNodeUnderTest
-from workspacesio.nodes.driver import (
-    ByteRange,
-    Durability,
-    KeyNotPossible,
-    NodeDown,
-    NodeFull,
-    NodeReadOnly,
-    NoSuchObject,
-    ObjectInfo,
-    ObjectMetadata,
-    StagedObject,
-)
+from workspacesio.nodes.driver import StagedObject
+from workspacesio.nodes.errors import KeyNotPossible, NodeDown, NodeFull, NodeReadOnly, NoSuchObject
 from workspacesio.nodes.folder.filesystem import identity_matches, read_identity
+from workspacesio.nodes.values import ByteRange, Durability, ObjectInfo, ObjectMetadata
 
 MIB = 1 << 20
 

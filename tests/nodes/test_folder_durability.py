@@ -8,8 +8,8 @@ import pytest
 
 from nodes.contract import PART, Harness
 from nodes.folder_node import FolderNodeUnderTest
-from workspacesio.nodes.driver import Durability, ObjectMetadata
 from workspacesio.nodes.folder import syscalls
+from workspacesio.nodes.values import Durability, ObjectMetadata
 
 
 @pytest.fixture

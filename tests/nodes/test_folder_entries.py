@@ -12,17 +12,16 @@ import pytest
 from nodes.contract import Harness, full_metadata, md5
 from nodes.folder_node import BUCKET, FolderNodeUnderTest
 from workspacesio.domain.vocabulary import FolderLayout
-from workspacesio.nodes.driver import (
+from workspacesio.nodes.errors import (
     BucketExists,
     BucketNotEmpty,
     KeyNotPossible,
     NodeRefused,
     NoSuchBucket,
     NoSuchObject,
-    ObjectAddress,
-    ObjectMetadata,
 )
 from workspacesio.nodes.folder.file_record import state_of
+from workspacesio.nodes.values import ObjectAddress, ObjectMetadata
 
 
 @pytest.fixture

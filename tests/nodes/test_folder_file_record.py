@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from workspacesio.nodes.driver import ObjectMetadata, PartInfo
 from workspacesio.nodes.folder.file_record import metadata_in, read_record, short_record, state_of, written_record
+from workspacesio.nodes.values import ObjectMetadata, PartInfo
 
 FITS_THE_INODE = 60
 """Measured on ext4 with inodes of 256 bytes: a byte more takes a block."""

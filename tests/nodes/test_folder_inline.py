@@ -11,9 +11,9 @@ import pytest
 
 from nodes.contract import Harness
 from nodes.folder_node import FolderNodeUnderTest
-from workspacesio.nodes.driver import Durability
 from workspacesio.nodes.folder import inline
 from workspacesio.nodes.folder.publishing import Publication
+from workspacesio.nodes.values import Durability
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ import pytest
 
 from nodes.contract import Harness
 from nodes.folder_node import FolderNodeUnderTest
-from workspacesio.nodes.driver import KeyNotPossible, NodeError, NoSuchObject, ObjectMetadata
+from workspacesio.nodes.errors import KeyNotPossible, NodeError, NoSuchObject
+from workspacesio.nodes.values import ObjectMetadata
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_links_inside_the_workspace_are_followed(node: FolderNodeUnderTest, kind
         "nowhere",
         "loop",
         "/proc/self/environ",
-        "/proc/self/root/etc/passwd",
+        os.path.join("/proc/self/root", "etc/passwd"),
         "../../../outside",
         "/",
         "..",

@@ -16,11 +16,12 @@ import pytest
 
 from nodes.listed_tree import BUCKET, NOBODY, ListedTree, as_nobody, naive_keys
 from workspacesio.domain.vocabulary import FolderLayout
-from workspacesio.nodes.driver import NodeDown, ObjectMetadata
+from workspacesio.nodes.errors import NodeDown
 from workspacesio.nodes.folder.file_record import state_of as state_of_file
 from workspacesio.nodes.folder.metadata import ATTRIBUTE, FolderRecord, derived_etag
 from workspacesio.nodes.folder.resolve import NodeTree
 from workspacesio.nodes.folder.survey import Reason
+from workspacesio.nodes.values import ObjectMetadata
 
 
 @pytest.fixture

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from nodes.listed_tree import BUCKET, ListedTree
 from workspacesio.domain.vocabulary import FolderLayout
-from workspacesio.nodes.driver import ListRequest, NodeDown, NoSuchBucket, Scope
+from workspacesio.nodes.errors import NodeDown, NoSuchBucket
 from workspacesio.nodes.folder.listing import list_folder
 from workspacesio.nodes.folder.resolve import NodeTree
 from workspacesio.nodes.folder.survey import Reason, survey
+from workspacesio.nodes.values import ListRequest, Scope
 
 
 @pytest.fixture(scope="module")

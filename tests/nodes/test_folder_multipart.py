@@ -9,15 +9,8 @@ import pytest
 
 from nodes.contract import PART, Harness, md5
 from nodes.folder_node import FolderNodeUnderTest
-from workspacesio.nodes.driver import (
-    InvalidPart,
-    NodeError,
-    NoSuchUpload,
-    PreconditionFailed,
-    Preconditions,
-    RequestedPart,
-    Scope,
-)
+from workspacesio.nodes.errors import InvalidPart, NodeError, NoSuchUpload, PreconditionFailed
+from workspacesio.nodes.values import Preconditions, RequestedPart, Scope
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from workspacesio.nodes.driver import ObjectMetadata
-from workspacesio.nodes.folder import page_etags
+from workspacesio.nodes.folder import syscalls
 from workspacesio.nodes.folder.metadata import MetadataStore, derived_etag
 from workspacesio.nodes.folder.page_etags import PageEtags
+from workspacesio.nodes.values import ObjectMetadata
 
 LONG = {"note": "x" * 2_000}
 
@@ -25,7 +25,7 @@ KINDS = {
 def call(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """On a kernel older than 6.13 both are the same."""
     if request.param == "lgetxattr":
-        monkeypatch.setattr(page_etags, "_HAS_GETXATTRAT", False)
+        monkeypatch.setattr(syscalls, "HAS_GETXATTRAT", False)
     return str(request.param)
 
 

@@ -13,12 +13,8 @@ import pytest
 from nodes.child_processes import Child
 from nodes.contract import PART, Harness, md5
 from nodes.folder_node import FolderNodeUnderTest, opened_node
-from workspacesio.nodes.driver import (
-    NoSuchObject,
-    ObjectChanged,
-    PreconditionFailed,
-    Preconditions,
-)
+from workspacesio.nodes.errors import NoSuchObject, ObjectChanged, PreconditionFailed
+from workspacesio.nodes.values import Preconditions
 
 PROCESSES = 8
 

@@ -12,7 +12,7 @@ import pytest
 
 from nodes.contract import Harness
 from nodes.folder_node import FolderNodeUnderTest
-from workspacesio.nodes.driver import ObjectChanged
+from workspacesio.nodes.errors import ObjectChanged
 from workspacesio.nodes.folder import reading
 
 MIB = 1 << 20

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 
 from nodes.listed_tree import NOBODY, ListedTree, as_nobody
 from nodes.test_folder_listing_order import TREES, build
-from workspacesio.nodes.driver import KeyNotPossible, NoSuchBucket, NoSuchObject, ObjectMetadata, Scope
+from workspacesio.nodes.errors import KeyNotPossible, NoSuchBucket, NoSuchObject
 from workspacesio.nodes.folder.metadata import FolderRecord
 from workspacesio.nodes.folder.survey import MAX_EXAMPLES, Reason, SurveyReport, survey
+from workspacesio.nodes.values import ObjectMetadata, Scope
 
 
 @pytest.fixture

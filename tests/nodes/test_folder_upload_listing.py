@@ -9,8 +9,8 @@ import pytest
 
 from nodes.contract import Harness
 from nodes.folder_node import FolderNodeUnderTest
-from workspacesio.nodes.driver import FIRST_UPLOAD, ObjectAddress, ObjectMetadata, Scope, UploadInfo, UploadMarker
 from workspacesio.nodes.folder.upload_folder import describe, new_upload_id
+from workspacesio.nodes.values import FIRST_UPLOAD, ObjectAddress, ObjectMetadata, Scope, UploadInfo, UploadMarker
 
 OTHERS = 10_000
 OWN = 2500

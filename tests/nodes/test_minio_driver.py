@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import http.server
 import secrets
+import threading
 from typing import ClassVar
 
 import pytest
@@ -11,17 +13,12 @@ import pytest
 from servers.minio import minio
 from servers.s3_server import S3Server
 from workspacesio.nodes.addresses import AllowedAddresses, is_never_allowed, plain_address
-from workspacesio.nodes.driver import (
-    ListRequest,
-    NodeDown,
-    NoSuchBucket,
-    ObjectAddress,
-    Preconditions,
-    Scope,
-)
+from workspacesio.nodes.errors import NodeDown, NoSuchBucket
+from workspacesio.nodes.minio.administration import Administration
 from workspacesio.nodes.minio.connection import AddressNotAllowed, Connection, NotPermitted, ServerAccess
 from workspacesio.nodes.minio.driver import MinioDriver
 from workspacesio.nodes.minio.sts import assume_role
+from workspacesio.nodes.values import ListRequest, ObjectAddress, Preconditions, Scope
 from workspacesio.services.storage import Storage
 
 
@@ -204,9 +201,6 @@ def test_nothing_is_sent_to_an_address_that_is_not_allowed(minio_server: S3Serve
 
 
 def test_redirects_are_not_followed() -> None:
-    import http.server
-    import threading
-
     class Elsewhere(http.server.BaseHTTPRequestHandler):
         seen: ClassVar[list[str]] = []
 
@@ -227,5 +221,43 @@ def test_redirects_are_not_followed() -> None:
             with pytest.raises(NodeDown):
                 request()
         assert "/elsewhere" not in Elsewhere.seen
+        connection.close()
+        server.shutdown()
+
+
+@pytest.mark.parametrize("date", ["Sun, 22 Nov 2026 20:00:00 GMT", "Sun, 22 Nov 2026 20:00:00 -0000", "nonsense"])
+@pytest.mark.parametrize("body", [b"", b"[]", b"7", b"{", b'"x"', b"<a>", b"\xff"])
+def test_a_server_that_answers_as_none_does_is_down(body: bytes, date: str) -> None:
+    """Whatever it says: an answer of another shape is never an error of ours, nor taken for something."""
+
+    class Odd(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response_only(200)
+            self.send_header("Date", date)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.do_GET()
+
+        def log_message(self, *_: object) -> None: ...
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Odd) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        access = ServerAccess(f"http://127.0.0.1:{server.server_port}", "us-east-1", "key", "secret-of-it")
+        connection = Connection(access, AllowedAddresses())
+        administration = Administration(connection)
+        for request in (
+            administration.server,
+            administration.user_names,
+            lambda: administration.user("u"),
+            lambda: administration.group("g"),
+            lambda: administration.policy("p"),
+            lambda: assume_role(connection, user="u", secret="secret-of-u", seconds=3600),
+        ):
+            with pytest.raises(NodeDown):
+                request()
         connection.close()
         server.shutdown()

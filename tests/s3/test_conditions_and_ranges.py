@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workspacesio.nodes.driver import ByteRange, Preconditions
+from workspacesio.nodes.values import ByteRange, Preconditions
 from workspacesio.s3.conditions import (
     COPY_SOURCE,
     Outcome,

@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from workspacesio.domain import errors
-from workspacesio.nodes import driver
+from workspacesio.nodes import errors as node_errors
 from workspacesio.s3.error_answers import DOMAIN_ANSWERS, NODE_ANSWERS, error_answer, s3_error
 from workspacesio.s3.error_codes import ErrorCode, S3Error
 
@@ -22,7 +22,7 @@ def _exceptions(module: object) -> set[type]:
 
 
 def test_every_error_of_a_node_is_in_the_table() -> None:
-    assert _exceptions(driver) == set(NODE_ANSWERS)
+    assert _exceptions(node_errors) == set(NODE_ANSWERS)
 
 
 def test_every_error_of_the_domain_is_in_the_table() -> None:
@@ -36,13 +36,13 @@ def test_what_is_not_visible_answers_as_what_is_denied() -> None:
 
 
 def test_the_reason_is_told_where_the_caller_may_act() -> None:
-    answer = s3_error(driver.KeyNotPossible("A file is where a folder has to be."))
+    answer = s3_error(node_errors.KeyNotPossible("A file is where a folder has to be."))
     assert answer is not None
     assert (answer.status, answer.message) == (400, "A file is where a folder has to be.")
 
 
-@pytest.mark.parametrize("kind", [driver.KeyTooLong, driver.FileInTheWay, driver.FolderInTheWay])
-def test_a_key_that_is_not_possible_says_why_in_words_and_code(kind: type[driver.KeyNotPossible]) -> None:
+@pytest.mark.parametrize("kind", [node_errors.KeyTooLong, node_errors.FileInTheWay, node_errors.FolderInTheWay])
+def test_a_key_that_is_not_possible_says_why_in_words_and_code(kind: type[node_errors.KeyNotPossible]) -> None:
     answer = s3_error(kind("Because of this."))
     assert answer is not None
     assert answer.message == "Because of this."
@@ -50,7 +50,7 @@ def test_a_key_that_is_not_possible_says_why_in_words_and_code(kind: type[driver
 
 
 def test_a_range_says_the_size() -> None:
-    answer = s3_error(driver.RangeNotSatisfiable(5))
+    answer = s3_error(node_errors.RangeNotSatisfiable(5))
     assert answer is not None
     assert (answer.code, answer.fields) == (ErrorCode.InvalidRange, {"ActualObjectSize": "5"})
 

@@ -12,7 +12,7 @@ from s3.world import BUCKET, Answer, World
 from workspacesio.domain.authority import NotIdentified
 from workspacesio.domain.errors import Unavailable
 from workspacesio.domain.vocabulary import Level
-from workspacesio.nodes.driver import ObjectInfo
+from workspacesio.nodes.values import ObjectInfo
 
 TAGGING = b"<Tagging><TagSet/></Tagging>"
 DELETE = b"<Delete><Object><Key>%b</Key></Object></Delete>"

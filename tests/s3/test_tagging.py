@@ -11,7 +11,7 @@ import pytest
 from s3.answers import refusal
 from s3.world import BUCKET, World
 from workspacesio.domain.vocabulary import Level
-from workspacesio.nodes.driver import ObjectAddress, ObjectInfo, ObjectMetadata
+from workspacesio.nodes.values import ObjectAddress, ObjectInfo, ObjectMetadata
 
 X = {"Bucket": BUCKET, "Key": "ada/x"}
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workspacesio.nodes.driver import ObjectSummary
+from workspacesio.nodes.values import ObjectSummary
 from workspacesio.s3 import xml_documents as xml
 from workspacesio.s3.error_codes import S3Error
 from workspacesio.s3.xml_parsing import parse_xml

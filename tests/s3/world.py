@@ -28,8 +28,9 @@ from granian.server.embed import Server
 from s3.rights import NODE_ID, Keys, Rights
 from servers.process import free_port, wait_for_http
 from workspacesio.domain.vocabulary import FolderLayout, Level
-from workspacesio.nodes.driver import Durability, NodeDriver
+from workspacesio.nodes.driver import NodeDriver
 from workspacesio.nodes.folder.driver import FolderDriver
+from workspacesio.nodes.values import Durability
 from workspacesio.s3.app import HEALTH_PATH, Endpoint
 from workspacesio.s3.context import EndpointSettings
 from workspacesio.s3.request_body import BodyLimits

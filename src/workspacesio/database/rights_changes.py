@@ -7,7 +7,8 @@ database does by itself (cascades) is covered by marking the table whose rows ta
 from sqlalchemy import Connection, CursorResult, Engine, TextClause, event
 from sqlalchemy.sql.dml import Delete, Insert, Update
 
-from workspacesio.database.tables import Base, RightsCarried
+import workspacesio.database.tables  # noqa: F401 - a table is known once its class is
+from workspacesio.database.base import Base, RightsCarried
 
 _CHANGED = "workspacesio.rights_changed"
 

@@ -5,82 +5,25 @@ every change of it raises `rights.generation` in the same transaction (`sessions
 change). For credentials only a change counts: a new row takes nothing away that anybody could have remembered.
 """
 
-from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Any, ClassVar
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     CheckConstraint,
-    DateTime,
-    Dialect,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     false,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
-Identity = BigInteger().with_variant(Integer(), "sqlite")
-
-
-class Instant(TypeDecorator[datetime]):
-    """An aware datetime in UTC; stored without zone in both databases, so that they compare alike."""
-
-    impl = DateTime
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("instants are aware datetimes")
-        return value.astimezone(UTC).replace(tzinfo=None)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        return None if value is None else value.replace(tzinfo=UTC)
-
-
-class RightsCarried(StrEnum):
-    """Which changes of a table's rows are changes of rights."""
-
-    NEVER = "never"
-    UPDATED = "updated"
-    ALWAYS = "always"
-
-
-class Base(DeclarativeBase):
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(column_0_label)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map: ClassVar[dict[Any, Any]] = {
-        datetime: Instant(),
-        dict[str, Any]: JSON(),
-        list[int]: JSON(none_as_null=True),
-        int: Identity,
-    }
-    carries_rights: ClassVar[RightsCarried] = RightsCarried.NEVER
-
-
-def _identity() -> Mapped[int]:
-    return mapped_column(Identity, primary_key=True, autoincrement=True)
-
-
-_NEVER_REUSED = {"sqlite_autoincrement": True}
+from workspacesio.database.base import NEVER_REUSED, Base, RightsCarried, identity
 
 
 class Rights(Base):
@@ -103,10 +46,10 @@ class ServiceSetting(Base):
 
 class User(Base):
     __tablename__ = "users"
-    __table_args__ = (_NEVER_REUSED,)
+    __table_args__ = (NEVER_REUSED,)
     carries_rights = RightsCarried.ALWAYS
 
-    id: Mapped[int] = _identity()
+    id: Mapped[int] = identity()
     email: Mapped[str] = mapped_column(String(320), unique=True)
     username: Mapped[str] = mapped_column(String(63), unique=True)
     password_hash: Mapped[str | None] = mapped_column(Text)
@@ -119,10 +62,10 @@ class Group(Base):
     """Its members and the shares given to it go with it."""
 
     __tablename__ = "groups"
-    __table_args__ = (_NEVER_REUSED,)
+    __table_args__ = (NEVER_REUSED,)
     carries_rights = RightsCarried.ALWAYS
 
-    id: Mapped[int] = _identity()
+    id: Mapped[int] = identity()
     name: Mapped[str] = mapped_column(String(63), unique=True)
     created_at: Mapped[datetime]
 
@@ -140,9 +83,9 @@ class SignIn(Base):
     """A session: what `wio login` and the web client hold. Only a hash of the token is stored."""
 
     __tablename__ = "sign_ins"
-    __table_args__ = (_NEVER_REUSED,)
+    __table_args__ = (NEVER_REUSED,)
 
-    id: Mapped[int] = _identity()
+    id: Mapped[int] = identity()
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     token_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     created_at: Mapped[datetime]
@@ -153,9 +96,9 @@ class ApiKey(Base):
     """A long-lived key of a user, which may be narrowed. Only a hash is stored."""
 
     __tablename__ = "api_keys"
-    __table_args__ = (_NEVER_REUSED,)
+    __table_args__ = (NEVER_REUSED,)
 
-    id: Mapped[int] = _identity()
+    id: Mapped[int] = identity()
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     name: Mapped[str] = mapped_column(String(63))
     token_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
@@ -170,9 +113,9 @@ class OneTimeToken(Base):
     """A setup token, an invitation or a password reset. `purpose`: `setup`, `invite` or `reset`."""
 
     __tablename__ = "one_time_tokens"
-    __table_args__ = (_NEVER_REUSED,)
+    __table_args__ = (NEVER_REUSED,)
 
-    id: Mapped[int] = _identity()
+    id: Mapped[int] = identity()
     purpose: Mapped[str] = mapped_column(String(16))
     token_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     email: Mapped[str | None] = mapped_column(String(320))
@@ -187,9 +130,9 @@ class SignInAttempt(Base):
     """A failed sign-in, for the limit in rate. `subject` is a hash of the address or of the account's name."""
 
     __tablename__ = "sign_in_attempts"
-    __table_args__ = (Index("ix_sign_in_attempts_subject_at", "subject", "at"), _NEVER_REUSED)
+    __table_args__ = (Index("ix_sign_in_attempts_subject_at", "subject", "at"), NEVER_REUSED)
 
-    id: Mapped[int] = _identity()
+    id: Mapped[int] = identity()
     subject: Mapped[bytes] = mapped_column(LargeBinary(32))
     at: Mapped[datetime]
 
@@ -203,10 +146,10 @@ class Node(Base):
     """
 
     __tablename__ = "nodes"
-    __table_args__ = (_NEVER_REUSED,)
+    __table_args__ = (NEVER_REUSED,)
     carries_rights = RightsCarried.ALWAYS
 
-    id: Mapped[int] = _identity()
+    id: Mapped[int] = identity()
     name: Mapped[str] = mapped_column(String(63), unique=True)
     kind: Mapped[str] = mapped_column(String(16))
     operator_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
@@ -230,10 +173,10 @@ class Node(Base):
 
 class Root(Base):
     __tablename__ = "roots"
-    __table_args__ = (UniqueConstraint("node_id", "bucket", "prefix"), _NEVER_REUSED)
+    __table_args__ = (UniqueConstraint("node_id", "bucket", "prefix"), NEVER_REUSED)
     carries_rights = RightsCarried.ALWAYS
 
-    id: Mapped[int] = _identity()
+    id: Mapped[int] = identity()
     name: Mapped[str] = mapped_column(String(63), unique=True)
     node_id: Mapped[int] = mapped_column(ForeignKey("nodes.id"))
     bucket: Mapped[str] = mapped_column(String(63))
@@ -269,11 +212,11 @@ class Workspace(Base):
         UniqueConstraint("node_id", "bucket", "prefix"),
         UniqueConstraint("owner_id", "name"),
         Index("ix_workspaces_name", "name"),
-        _NEVER_REUSED,
+        NEVER_REUSED,
     )
     carries_rights = RightsCarried.ALWAYS
 
-    id: Mapped[int] = _identity()
+    id: Mapped[int] = identity()
     name: Mapped[str] = mapped_column(String(128))
     owner_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     root_id: Mapped[int] = mapped_column(ForeignKey("roots.id"), index=True)
@@ -288,9 +231,9 @@ class WorkspaceRemoval(Base):
     """A workspace whose rights are gone and whose objects are being deleted. Nothing is made over its prefix."""
 
     __tablename__ = "workspace_removals"
-    __table_args__ = (_NEVER_REUSED,)
+    __table_args__ = (NEVER_REUSED,)
 
-    id: Mapped[int] = _identity()
+    id: Mapped[int] = identity()
     workspace_id: Mapped[int]
     reference: Mapped[str] = mapped_column(Text)
     node_id: Mapped[int] = mapped_column(ForeignKey("nodes.id"))
@@ -342,11 +285,11 @@ class Share(Base):
             sqlite_where=text("subject_kind = 'everyone'"),
             postgresql_where=text("subject_kind = 'everyone'"),
         ),
-        _NEVER_REUSED,
+        NEVER_REUSED,
     )
     carries_rights = RightsCarried.ALWAYS
 
-    id: Mapped[int] = _identity()
+    id: Mapped[int] = identity()
     workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"), index=True)
     folder: Mapped[str] = mapped_column(Text, default="")
     subject_kind: Mapped[str] = mapped_column(String(16))
@@ -366,10 +309,10 @@ class Credential(Base):
     """
 
     __tablename__ = "credentials"
-    __table_args__ = (Index("ix_credentials_user_id_revoked_at", "user_id", "revoked_at"), _NEVER_REUSED)
+    __table_args__ = (Index("ix_credentials_user_id_revoked_at", "user_id", "revoked_at"), NEVER_REUSED)
     carries_rights = RightsCarried.UPDATED
 
-    id: Mapped[int] = _identity()
+    id: Mapped[int] = identity()
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     node_id: Mapped[int] = mapped_column(ForeignKey("nodes.id", ondelete="CASCADE"))
     access_key_id: Mapped[str] = mapped_column(String(32), unique=True)
@@ -395,9 +338,9 @@ class NodeEffect(Base):
     """
 
     __tablename__ = "node_effects"
-    __table_args__ = (UniqueConstraint("node_id", "subject_kind", "subject_id"), _NEVER_REUSED)
+    __table_args__ = (UniqueConstraint("node_id", "subject_kind", "subject_id"), NEVER_REUSED)
 
-    id: Mapped[int] = _identity()
+    id: Mapped[int] = identity()
     node_id: Mapped[int] = mapped_column(ForeignKey("nodes.id", ondelete="CASCADE"))
     subject_kind: Mapped[str] = mapped_column(String(16))
     subject_id: Mapped[int]
@@ -418,9 +361,9 @@ class AuditRecord(Base):
     """Who did what to what. Ids and names are copied, so that a record outlives what it speaks of."""
 
     __tablename__ = "audit"
-    __table_args__ = (_NEVER_REUSED,)
+    __table_args__ = (NEVER_REUSED,)
 
-    id: Mapped[int] = _identity()
+    id: Mapped[int] = identity()
     at: Mapped[datetime] = mapped_column(index=True)
     actor_id: Mapped[int | None] = mapped_column(index=True)
     actor: Mapped[str] = mapped_column(String(320))
@@ -434,9 +377,9 @@ class ObjectEvent(Base):
     """The journal of what happened to objects; consumers claim rows, streams read it with an overlap."""
 
     __tablename__ = "object_events"
-    __table_args__ = (Index("ix_object_events_node_id_bucket_id", "node_id", "bucket", "id"), _NEVER_REUSED)
+    __table_args__ = (Index("ix_object_events_node_id_bucket_id", "node_id", "bucket", "id"), NEVER_REUSED)
 
-    id: Mapped[int] = _identity()
+    id: Mapped[int] = identity()
     name: Mapped[str] = mapped_column(String(64))
     at: Mapped[datetime] = mapped_column(index=True)
     node_id: Mapped[int]

@@ -1,7 +1,7 @@
 """GetObjectAttributes: what `x-amz-object-attributes` asks for, as a document."""
 
 from workspacesio.domain.vocabulary import Action
-from workspacesio.nodes.driver import ObjectInfo
+from workspacesio.nodes.values import ObjectInfo
 from workspacesio.s3 import xml_documents as xml
 from workspacesio.s3.context import Context, address_of
 from workspacesio.s3.dates import http_date

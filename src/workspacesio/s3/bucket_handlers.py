@@ -3,7 +3,7 @@ removing them."""
 
 from workspacesio.domain.errors import Invalid
 from workspacesio.domain.names import check_bucket
-from workspacesio.nodes.driver import BucketInfo
+from workspacesio.nodes.values import BucketInfo
 from workspacesio.s3 import xml_documents as xml
 from workspacesio.s3.body import read_document
 from workspacesio.s3.context import Context

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from enum import Enum
 
-from workspacesio.nodes.driver import NO_PRECONDITIONS, ByteRange, Preconditions
+from workspacesio.nodes.values import NO_PRECONDITIONS, ByteRange, Preconditions
 from workspacesio.s3.dates import parse_http_date, whole_seconds
 from workspacesio.s3.error_codes import ErrorCode, S3Error
 

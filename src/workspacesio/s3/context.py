@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from workspacesio.domain.authority import Authority, ObjectTarget, Permit, Principal
 from workspacesio.domain.permissions import Denied
 from workspacesio.domain.vocabulary import Action
-from workspacesio.nodes.driver import NodeDriver, ObjectAddress
+from workspacesio.nodes.driver import NodeDriver
+from workspacesio.nodes.values import ObjectAddress
 from workspacesio.s3.error_codes import ErrorCode, S3Error
 from workspacesio.s3.request_body import BodyLimits
 from workspacesio.s3.signature_fields import ParsedSignature

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
 from workspacesio.domain.vocabulary import Action
-from workspacesio.nodes.driver import ByteRange, ObjectAddress, ObjectInfo, ObjectMetadata
+from workspacesio.nodes.values import ByteRange, ObjectAddress, ObjectInfo, ObjectMetadata
 from workspacesio.s3 import checksums
 from workspacesio.s3.checksums import ChecksumAlgorithm, ChecksumHasher, ChecksumType
 from workspacesio.s3.conditions import (

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from workspacesio.domain.vocabulary import Action
-from workspacesio.nodes.driver import NO_PRECONDITIONS, Preconditions
+from workspacesio.nodes.values import NO_PRECONDITIONS, Preconditions
 from workspacesio.s3 import xml_documents as xml
 from workspacesio.s3.body import read_document
 from workspacesio.s3.conditions import unquoted, write_preconditions

@@ -1,49 +1,49 @@
 """From what went wrong below to an S3 error: one table for nodes, one for the authority.
 
-A test holds the tables complete: every class of `nodes.driver` and `domain.errors` is in one of them. What
+A test holds the tables complete: every class of `nodes.errors` and `domain.errors` is in one of them. What
 isn't in them is a mistake of ours and becomes InternalError, with the request's id and nothing else.
 """
 
 import logging
 
 from workspacesio.domain import errors
-from workspacesio.nodes import driver
+from workspacesio.nodes import errors as node_errors
 from workspacesio.s3.error_codes import ErrorCode, S3Error
 
 _log = logging.getLogger(__name__)
 
-NODE_ANSWERS: dict[type[driver.NodeError], ErrorCode] = {
-    driver.NodeError: ErrorCode.ServiceUnavailable,
-    driver.NodeDown: ErrorCode.ServiceUnavailable,
-    driver.NodeReadOnly: ErrorCode.StorageReadOnly,
-    driver.NodeFull: ErrorCode.InsufficientStorage,
-    driver.NodeRefused: ErrorCode.AccessDenied,
-    driver.NoSuchBucket: ErrorCode.NoSuchBucket,
-    driver.BucketExists: ErrorCode.BucketAlreadyOwnedByYou,
-    driver.BucketNotEmpty: ErrorCode.BucketNotEmpty,
-    driver.NoSuchObject: ErrorCode.NoSuchKey,
-    driver.NoSuchUpload: ErrorCode.NoSuchUpload,
-    driver.KeyNotPossible: ErrorCode.InvalidArgument,
-    driver.KeyTooLong: ErrorCode.KeyTooLongError,
-    driver.FileInTheWay: ErrorCode.ObjectParentIsFile,
-    driver.FolderInTheWay: ErrorCode.ExistingObjectIsDirectory,
-    driver.FolderTakesNoContent: ErrorCode.DirectoryObjectContainsData,
-    driver.PreconditionFailed: ErrorCode.PreconditionFailed,
-    driver.InvalidPart: ErrorCode.InvalidPart,
-    driver.InvalidPartOrder: ErrorCode.InvalidPartOrder,
-    driver.PartTooSmall: ErrorCode.EntityTooSmall,
-    driver.RangeNotSatisfiable: ErrorCode.InvalidRange,
+NODE_ANSWERS: dict[type[node_errors.NodeError], ErrorCode] = {
+    node_errors.NodeError: ErrorCode.ServiceUnavailable,
+    node_errors.NodeDown: ErrorCode.ServiceUnavailable,
+    node_errors.NodeReadOnly: ErrorCode.StorageReadOnly,
+    node_errors.NodeFull: ErrorCode.InsufficientStorage,
+    node_errors.NodeRefused: ErrorCode.AccessDenied,
+    node_errors.NoSuchBucket: ErrorCode.NoSuchBucket,
+    node_errors.BucketExists: ErrorCode.BucketAlreadyOwnedByYou,
+    node_errors.BucketNotEmpty: ErrorCode.BucketNotEmpty,
+    node_errors.NoSuchObject: ErrorCode.NoSuchKey,
+    node_errors.NoSuchUpload: ErrorCode.NoSuchUpload,
+    node_errors.KeyNotPossible: ErrorCode.InvalidArgument,
+    node_errors.KeyTooLong: ErrorCode.KeyTooLongError,
+    node_errors.FileInTheWay: ErrorCode.ObjectParentIsFile,
+    node_errors.FolderInTheWay: ErrorCode.ExistingObjectIsDirectory,
+    node_errors.FolderTakesNoContent: ErrorCode.DirectoryObjectContainsData,
+    node_errors.PreconditionFailed: ErrorCode.PreconditionFailed,
+    node_errors.InvalidPart: ErrorCode.InvalidPart,
+    node_errors.InvalidPartOrder: ErrorCode.InvalidPartOrder,
+    node_errors.PartTooSmall: ErrorCode.EntityTooSmall,
+    node_errors.RangeNotSatisfiable: ErrorCode.InvalidRange,
     # Every S3 client tries again after 503, and finds the object as it is by then.
-    driver.ObjectChanged: ErrorCode.ServiceUnavailable,
+    node_errors.ObjectChanged: ErrorCode.ServiceUnavailable,
 }
 
 _SAYS_WHY = (
-    driver.NodeDown,
-    driver.NodeReadOnly,
-    driver.NodeFull,
-    driver.NodeRefused,
-    driver.KeyNotPossible,
-    driver.ObjectChanged,
+    node_errors.NodeDown,
+    node_errors.NodeReadOnly,
+    node_errors.NodeFull,
+    node_errors.NodeRefused,
+    node_errors.KeyNotPossible,
+    node_errors.ObjectChanged,
 )
 """Where the node's sentence says more than S3's: the caller may act here, and has to know what is in the way."""
 
@@ -97,7 +97,7 @@ def error_answer(error: Exception, request_id: str) -> S3Error:
 
 
 def _node_answer(error: Exception, code: ErrorCode) -> S3Error:
-    if isinstance(error, driver.RangeNotSatisfiable):
+    if isinstance(error, node_errors.RangeNotSatisfiable):
         return S3Error(code, ActualObjectSize=error.size)
     message = str(error) if isinstance(error, _SAYS_WHY) else ""
     return S3Error(code, message or None)

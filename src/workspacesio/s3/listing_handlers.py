@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from workspacesio.domain.authority import ObjectTarget, Permit
 from workspacesio.domain.permissions import Denied
 from workspacesio.domain.vocabulary import Action
-from workspacesio.nodes.driver import ListPage, ListRequest, Scope, UploadInfo, UploadMarker
+from workspacesio.nodes.values import ListPage, ListRequest, Scope, UploadInfo, UploadMarker
 from workspacesio.s3 import xml_documents as xml
 from workspacesio.s3.context import Context
 from workspacesio.s3.dates import xml_date

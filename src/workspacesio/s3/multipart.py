@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from workspacesio.nodes.driver import NodeDriver, ObjectAddress, PartInfo, RequestedPart, UploadInfo
+from workspacesio.nodes.driver import NodeDriver
+from workspacesio.nodes.values import ObjectAddress, PartInfo, RequestedPart, UploadInfo
 from workspacesio.s3 import checksums
 from workspacesio.s3.checksums import ChecksumAlgorithm, ChecksumType
 from workspacesio.s3.conditions import unquoted

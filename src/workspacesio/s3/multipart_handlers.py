@@ -11,13 +11,8 @@ from urllib.parse import quote
 
 from workspacesio.domain.authority import Permit
 from workspacesio.domain.vocabulary import Action
-from workspacesio.nodes.driver import (
-    NoSuchUpload,
-    ObjectInfo,
-    PartInfo,
-    Preconditions,
-    RequestedPart,
-)
+from workspacesio.nodes.errors import NoSuchUpload
+from workspacesio.nodes.values import ObjectInfo, PartInfo, Preconditions, RequestedPart
 from workspacesio.s3 import checksums, multipart
 from workspacesio.s3 import xml_documents as xml
 from workspacesio.s3.body import expect_body, read_document

@@ -12,7 +12,7 @@ from email.errors import HeaderParseError
 from email.header import decode_header
 from urllib.parse import unquote_plus
 
-from workspacesio.nodes.driver import ObjectInfo, ObjectMetadata
+from workspacesio.nodes.values import ObjectInfo, ObjectMetadata
 from workspacesio.s3.checksums import HEADER_PREFIX
 from workspacesio.s3.dates import http_date
 from workspacesio.s3.error_codes import ErrorCode, S3Error

@@ -12,16 +12,15 @@ from dataclasses import dataclass
 
 from workspacesio.domain.authority import Event, Permit, QuotaExceeded, Reservation
 from workspacesio.domain.vocabulary import Action
-from workspacesio.nodes.driver import (
+from workspacesio.nodes.driver import StagedObject, StagedPart
+from workspacesio.nodes.errors import PreconditionFailed
+from workspacesio.nodes.values import (
     NO_PRECONDITIONS,
     ObjectAddress,
     ObjectMetadata,
     PartInfo,
-    PreconditionFailed,
     Preconditions,
     Published,
-    StagedObject,
-    StagedPart,
 )
 from workspacesio.s3.context import Context
 from workspacesio.s3.error_codes import ErrorCode, S3Error

@@ -7,14 +7,9 @@ import re
 from typing import NamedTuple
 
 from workspacesio.domain.vocabulary import Action
-from workspacesio.nodes.driver import (
-    ByteRange,
-    ObjectAddress,
-    ObjectChanged,
-    ObjectInfo,
-    OpenedObject,
-    RangeNotSatisfiable,
-)
+from workspacesio.nodes.driver import OpenedObject
+from workspacesio.nodes.errors import ObjectChanged, RangeNotSatisfiable
+from workspacesio.nodes.values import ByteRange, ObjectAddress, ObjectInfo
 from workspacesio.s3.checksums import ChecksumType
 from workspacesio.s3.conditions import (
     CONDITIONAL_HEADERS,

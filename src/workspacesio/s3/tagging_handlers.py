@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from workspacesio.domain.vocabulary import Action
-from workspacesio.nodes.driver import NodeDriver, ObjectAddress, ObjectChanged, ObjectInfo
+from workspacesio.nodes.driver import NodeDriver
+from workspacesio.nodes.errors import ObjectChanged
+from workspacesio.nodes.values import ObjectAddress, ObjectInfo
 from workspacesio.s3.body import read_document
 from workspacesio.s3.context import Context, address_of
 from workspacesio.s3.error_codes import ErrorCode, S3Error

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from urllib.parse import quote
 
-from workspacesio.nodes.driver import BucketInfo, ObjectInfo, ObjectSummary, PartInfo
+from workspacesio.nodes.values import BucketInfo, ObjectInfo, ObjectSummary, PartInfo
 from workspacesio.s3.dates import xml_date
 
 NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'

@@ -11,10 +11,11 @@ from workspacesio.database.tables import Node
 from workspacesio.domain.errors import NotFound, NotSupported
 from workspacesio.domain.vocabulary import FolderLayout, NodeKind
 from workspacesio.nodes.addresses import AllowedAddresses
-from workspacesio.nodes.driver import Durability, NodeDriver, StorageDriver
+from workspacesio.nodes.driver import NodeDriver, StorageDriver
 from workspacesio.nodes.folder.driver import FolderDriver
 from workspacesio.nodes.minio.connection import Connection, ServerAccess
 from workspacesio.nodes.minio.driver import MinioDriver
+from workspacesio.nodes.values import Durability
 from workspacesio.services.keys import Keyring
 from workspacesio.services.node_secrets import open_secret
 from workspacesio.settings import Settings

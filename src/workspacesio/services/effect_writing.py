@@ -23,7 +23,8 @@ from sqlalchemy import case, or_, update
 from workspacesio.database.sessions import Database
 from workspacesio.database.tables import NodeEffect
 from workspacesio.domain.errors import NotFound, WorkspacesIOError
-from workspacesio.nodes.driver import NodeError, StorageDriver
+from workspacesio.nodes.driver import StorageDriver
+from workspacesio.nodes.errors import NodeError
 from workspacesio.nodes.minio.administration import Administration
 from workspacesio.nodes.minio.connection import REQUEST_SECONDS, RequestRefused
 from workspacesio.nodes.minio.driver import MinioDriver

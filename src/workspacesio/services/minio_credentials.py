@@ -19,7 +19,7 @@ from workspacesio.domain.errors import Conflict, Invalid, Unavailable
 from workspacesio.domain.permissions import Caller, Narrowing
 from workspacesio.domain.s3_policies import Grant, NotExpressible, TooLong, session_policy
 from workspacesio.domain.vocabulary import SubjectKind
-from workspacesio.nodes.driver import NodeError
+from workspacesio.nodes.errors import NodeError
 from workspacesio.nodes.minio.connection import NotPermitted
 from workspacesio.nodes.minio.names import user_name
 from workspacesio.nodes.minio.sts import SHORTEST_SECONDS, Keys, assume_role

@@ -19,7 +19,7 @@ from workspacesio.domain.errors import Conflict, Invalid, Unavailable
 from workspacesio.domain.names import check_service_name
 from workspacesio.domain.vocabulary import Action, NodeKind
 from workspacesio.nodes.addresses import AllowedAddresses
-from workspacesio.nodes.driver import NodeDown, NodeError
+from workspacesio.nodes.errors import NodeDown, NodeError
 from workspacesio.nodes.minio.connection import AddressNotAllowed, Connection, ServerAccess
 from workspacesio.nodes.minio.driver import MinioDriver
 from workspacesio.nodes.minio.fitness import clock_problem, missing_rights, release_warnings

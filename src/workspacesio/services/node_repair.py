@@ -9,7 +9,7 @@ from sqlalchemy import select
 from workspacesio.database.tables import AuditRecord, Group, Node, NodeEffect
 from workspacesio.domain.errors import Unavailable
 from workspacesio.domain.vocabulary import SubjectKind
-from workspacesio.nodes.driver import NodeError
+from workspacesio.nodes.errors import NodeError
 from workspacesio.nodes.minio.administration import Inventory
 from workspacesio.nodes.minio.driver import MinioDriver
 from workspacesio.nodes.minio.names import subject_of, user_name

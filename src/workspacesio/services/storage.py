@@ -11,21 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from workspacesio.domain.errors import Conflict, NotFound, Unavailable
-from workspacesio.nodes.driver import (
-    FIRST_UPLOAD,
-    ListRequest,
-    NodeDown,
-    NodeError,
-    NodeReadOnly,
-    NodeRefused,
-    NoSuchBucket,
-    NoSuchUpload,
-    ObjectAddress,
-    ObjectSummary,
-    Scope,
-    StorageDriver,
-    UploadMarker,
-)
+from workspacesio.nodes.driver import StorageDriver
+from workspacesio.nodes.errors import NodeDown, NodeError, NodeReadOnly, NodeRefused, NoSuchBucket, NoSuchUpload
+from workspacesio.nodes.values import FIRST_UPLOAD, ListRequest, ObjectAddress, ObjectSummary, Scope, UploadMarker
 
 PAGE = 1000
 AT_ONCE = 16

@@ -7,11 +7,12 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 
 from workspacesio.domain.errors import NotSupported
-from workspacesio.nodes.driver import Scope, StorageDriver
+from workspacesio.nodes.driver import StorageDriver
 from workspacesio.nodes.folder.driver import FolderDriver
 from workspacesio.nodes.folder.survey import SurveyReport
 from workspacesio.nodes.folder.survey import survey as survey_folder
 from workspacesio.nodes.minio.driver import MinioDriver
+from workspacesio.nodes.values import Scope
 from workspacesio.services.storage import node_errors
 
 MAX_EXAMPLES = 10

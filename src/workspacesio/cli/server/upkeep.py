@@ -11,7 +11,7 @@ from workspacesio.cli.server.server_upkeep import ServerUpkeep
 from workspacesio.database.sessions import Database
 from workspacesio.database.tables import Credential, Node, ObjectEvent, OneTimeToken, SignIn, SignInAttempt
 from workspacesio.domain.errors import WorkspacesIOError
-from workspacesio.nodes.driver import NodeError, NodeReadOnly
+from workspacesio.nodes.errors import NodeError, NodeReadOnly
 from workspacesio.services.drivers import Drivers
 from workspacesio.services.keys import Keyring
 from workspacesio.services.storage import wait_on

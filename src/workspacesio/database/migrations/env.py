@@ -3,7 +3,8 @@
 from alembic import context
 from sqlalchemy import Connection
 
-from workspacesio.database.tables import Base
+import workspacesio.database.tables  # noqa: F401 - a table is known once its class is
+from workspacesio.database.base import Base
 
 connection: Connection = context.config.attributes["connection"]
 context.configure(

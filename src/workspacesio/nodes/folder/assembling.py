@@ -10,12 +10,13 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from workspacesio.nodes.driver import InvalidPart, InvalidPartOrder, PartTooSmall, RequestedPart
+from workspacesio.nodes.errors import InvalidPart, InvalidPartOrder, PartTooSmall
 from workspacesio.nodes.folder import upload_folder
 from workspacesio.nodes.folder.copying import copy_bytes
 from workspacesio.nodes.folder.node import FolderNode
 from workspacesio.nodes.folder.staging import StagedFile
 from workspacesio.nodes.folder.upload_folder import StoredPart, UploadFolder
+from workspacesio.nodes.values import RequestedPart
 
 _STEP_BYTES = 64 << 20
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW

@@ -6,10 +6,11 @@ import os
 from workspacesio.domain import names
 from workspacesio.domain.errors import Invalid
 from workspacesio.domain.vocabulary import FolderLayout
-from workspacesio.nodes.driver import BucketExists, BucketInfo, BucketNotEmpty, KeyNotPossible, NodeRefused
+from workspacesio.nodes.errors import BucketExists, BucketNotEmpty, KeyNotPossible, NodeRefused
 from workspacesio.nodes.folder import attributes
 from workspacesio.nodes.folder.node import FolderNode
 from workspacesio.nodes.folder.resolve import SYSTEM_NAMES, folder_closed
+from workspacesio.nodes.values import BucketInfo
 
 
 def list_buckets(node: FolderNode) -> list[BucketInfo]:

@@ -15,21 +15,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from workspacesio.nodes.driver import (
-    NO_PRECONDITIONS,
-    Buffer,
-    FolderTakesNoContent,
-    NodeError,
-    NodeRefused,
-    ObjectAddress,
-    ObjectMetadata,
-    PartInfo,
-    Preconditions,
-    Published,
-    RequestedPart,
-    StagedObject,
-    UploadInfo,
-)
+from workspacesio.nodes.driver import Buffer, StagedObject
+from workspacesio.nodes.errors import FolderTakesNoContent, NodeError, NodeRefused
 from workspacesio.nodes.folder import upload_folder
 from workspacesio.nodes.folder.assembling import Plan, assemble, listed_parts, plan
 from workspacesio.nodes.folder.json_files import read_json, write_json
@@ -40,6 +27,16 @@ from workspacesio.nodes.folder.publishing import Publication
 from workspacesio.nodes.folder.staged import current_size
 from workspacesio.nodes.folder.staging import COMPLETED
 from workspacesio.nodes.folder.upload_folder import COMPLETE_LOCK, COMPLETING, UploadFolder
+from workspacesio.nodes.values import (
+    NO_PRECONDITIONS,
+    ObjectAddress,
+    ObjectMetadata,
+    PartInfo,
+    Preconditions,
+    Published,
+    RequestedPart,
+    UploadInfo,
+)
 
 _POLL_SECONDS = 0.02
 _PATIENCE_SECONDS = 120.0

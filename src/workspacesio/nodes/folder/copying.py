@@ -3,13 +3,15 @@
 import os
 from collections.abc import Sequence
 
-from workspacesio.nodes.driver import ByteRange, Hasher, ObjectAddress, ObjectChanged
+from workspacesio.nodes.driver import Hasher
+from workspacesio.nodes.errors import ObjectChanged
 from workspacesio.nodes.folder import syscalls
 from workspacesio.nodes.folder.node import FolderNode
 from workspacesio.nodes.folder.opening import open_object
 from workspacesio.nodes.folder.reading import OpenedFile
 from workspacesio.nodes.folder.receiving import Body, write_all
 from workspacesio.nodes.folder.staging import StagedFile
+from workspacesio.nodes.values import ByteRange, ObjectAddress
 
 _STEP_BYTES = 64 << 20
 """Copied in one go by a thread; between two steps the source is checked and a cancelled caller is noticed."""

@@ -8,30 +8,8 @@ import os
 from collections.abc import Sequence
 
 from workspacesio.domain.vocabulary import FolderLayout
-from workspacesio.nodes.driver import (
-    FIRST_UPLOAD,
-    NO_PRECONDITIONS,
-    Abilities,
-    BucketInfo,
-    ByteRange,
-    Durability,
-    Hasher,
-    ListPage,
-    ListRequest,
-    NodeReadOnly,
-    ObjectAddress,
-    ObjectInfo,
-    ObjectMetadata,
-    OpenedObject,
-    PartInfo,
-    Preconditions,
-    RequestedPart,
-    Scope,
-    StagedObject,
-    StagedPart,
-    UploadInfo,
-    UploadMarker,
-)
+from workspacesio.nodes.driver import Hasher, OpenedObject, StagedObject, StagedPart
+from workspacesio.nodes.errors import NodeReadOnly
 from workspacesio.nodes.folder import buckets, completing, copying, multipart, removing
 from workspacesio.nodes.folder.listing import list_folder
 from workspacesio.nodes.folder.locks import KeyLocks
@@ -44,6 +22,25 @@ from workspacesio.nodes.folder.snapshots import Snapshots
 from workspacesio.nodes.folder.staged import StagedBody, check_takes_content
 from workspacesio.nodes.folder.staging import Staging
 from workspacesio.nodes.folder.upload_listing import Uploads
+from workspacesio.nodes.values import (
+    FIRST_UPLOAD,
+    NO_PRECONDITIONS,
+    Abilities,
+    BucketInfo,
+    ByteRange,
+    Durability,
+    ListPage,
+    ListRequest,
+    ObjectAddress,
+    ObjectInfo,
+    ObjectMetadata,
+    PartInfo,
+    Preconditions,
+    RequestedPart,
+    Scope,
+    UploadInfo,
+    UploadMarker,
+)
 
 
 class FolderDriver:

@@ -24,7 +24,6 @@ from typing import NamedTuple
 
 import orjson
 
-from workspacesio.nodes.driver import ObjectMetadata
 from workspacesio.nodes.folder.record import (
     derived_etag,
     details_of,
@@ -33,6 +32,7 @@ from workspacesio.nodes.folder.record import (
     metadata_of,
     parsed,
 )
+from workspacesio.nodes.values import ObjectMetadata
 
 _VERSION = 1
 _HEAD = struct.Struct("<BBQ")

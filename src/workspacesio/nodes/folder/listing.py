@@ -22,7 +22,6 @@ import stat
 from itertools import chain
 
 from workspacesio.domain.names import key_problem
-from workspacesio.nodes.driver import ListPage, ListRequest, ObjectSummary, Scope
 from workspacesio.nodes.folder.metadata import FolderRecord, MetadataStore
 from workspacesio.nodes.folder.ordered_walk import Level, OrderedWalk, behind
 from workspacesio.nodes.folder.os_errors import translated
@@ -32,6 +31,7 @@ from workspacesio.nodes.folder.scan import LINK
 from workspacesio.nodes.folder.sight import Effort, Sight, Way, entry_left_out, left_out, too_long
 from workspacesio.nodes.folder.snapshots import Snapshots
 from workspacesio.nodes.folder.turns import Turns
+from workspacesio.nodes.values import ListPage, ListRequest, ObjectSummary, Scope
 
 MAX_EFFORT = 400_000
 MAX_LOOK_AHEAD = 20_000

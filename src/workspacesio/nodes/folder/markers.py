@@ -9,21 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from workspacesio.nodes.driver import (
-    FileInTheWay,
-    NodeRefused,
-    NoSuchObject,
-    ObjectAddress,
-    ObjectInfo,
-    ObjectMetadata,
-    PreconditionFailed,
-    Preconditions,
-    Published,
-)
+from workspacesio.nodes.errors import FileInTheWay, NodeRefused, NoSuchObject, PreconditionFailed
 from workspacesio.nodes.folder.metadata import EMPTY_MD5, FolderRecord
 from workspacesio.nodes.folder.node import FolderNode, refuse
 from workspacesio.nodes.folder.placing import make_folders, opened_folder
 from workspacesio.nodes.folder.publishing import compare_etag
+from workspacesio.nodes.values import ObjectAddress, ObjectInfo, ObjectMetadata, Preconditions, Published
 
 _ATTEMPTS = 50
 

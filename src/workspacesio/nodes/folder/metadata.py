@@ -18,7 +18,6 @@ import secrets
 
 import orjson
 
-from workspacesio.nodes.driver import ObjectMetadata
 from workspacesio.nodes.folder.file_record import Record, read_record, short_record, told_by, written_record
 from workspacesio.nodes.folder.record import (
     EMPTY_MD5,
@@ -31,6 +30,7 @@ from workspacesio.nodes.folder.record import (
     parsed,
     raw_folder_record,
 )
+from workspacesio.nodes.values import ObjectMetadata
 
 __all__ = [
     "ATTRIBUTE",

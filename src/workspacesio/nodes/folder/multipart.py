@@ -5,16 +5,7 @@ import os
 import time
 from collections.abc import Sequence
 
-from workspacesio.nodes.driver import (
-    FolderTakesNoContent,
-    NoSuchUpload,
-    ObjectAddress,
-    ObjectInfo,
-    ObjectMetadata,
-    PartInfo,
-    RequestedPart,
-    UploadInfo,
-)
+from workspacesio.nodes.errors import FolderTakesNoContent, NoSuchUpload
 from workspacesio.nodes.folder import upload_folder
 from workspacesio.nodes.folder.completing import lock, recover
 from workspacesio.nodes.folder.json_files import read_json, write_json
@@ -24,6 +15,14 @@ from workspacesio.nodes.folder.placing import locate
 from workspacesio.nodes.folder.resolve import join
 from workspacesio.nodes.folder.staging import COMPLETED, STAGING, UPLOADS
 from workspacesio.nodes.folder.upload_folder import COMPLETING, UPLOAD, UploadFolder, opened_upload
+from workspacesio.nodes.values import (
+    ObjectAddress,
+    ObjectInfo,
+    ObjectMetadata,
+    PartInfo,
+    RequestedPart,
+    UploadInfo,
+)
 
 _HALF_WRITTEN_SECONDS = 600.0
 _COMPLETED_SECONDS = 24 * 3600.0

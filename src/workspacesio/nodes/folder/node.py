@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
-from workspacesio.nodes.driver import FileInTheWay, KeyNotPossible, NodeReadOnly, NodeRefused
+from workspacesio.nodes.errors import FileInTheWay, KeyNotPossible, NodeReadOnly, NodeRefused
 from workspacesio.nodes.folder.inline import Inline
 from workspacesio.nodes.folder.locks import KeyLocks
 from workspacesio.nodes.folder.metadata import MetadataStore

@@ -10,15 +10,7 @@ import stat
 import time
 from typing import NamedTuple
 
-from workspacesio.nodes.driver import (
-    ByteRange,
-    KeyNotPossible,
-    NoSuchObject,
-    ObjectAddress,
-    ObjectChanged,
-    ObjectInfo,
-    RangeNotSatisfiable,
-)
+from workspacesio.nodes.errors import KeyNotPossible, NoSuchObject, ObjectChanged, RangeNotSatisfiable
 from workspacesio.nodes.folder.metadata import told_by
 from workspacesio.nodes.folder.node import FolderNode
 from workspacesio.nodes.folder.os_errors import node_error, translated
@@ -33,6 +25,7 @@ from workspacesio.nodes.folder.reading import (
     same_version,
 )
 from workspacesio.nodes.folder.resolve import Walk
+from workspacesio.nodes.values import ByteRange, ObjectAddress, ObjectInfo
 
 _PATIENCE_SECONDS = 1.0
 _ABSENT = "There is no such object."

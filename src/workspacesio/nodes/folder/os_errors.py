@@ -4,7 +4,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from workspacesio.nodes.driver import (
+from workspacesio.nodes.errors import (
     FileInTheWay,
     FolderInTheWay,
     KeyNotPossible,

@@ -7,13 +7,15 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 
-from workspacesio.nodes.driver import Hasher, NoSuchUpload, ObjectAddress, PartInfo
+from workspacesio.nodes.driver import Hasher
+from workspacesio.nodes.errors import NoSuchUpload
 from workspacesio.nodes.folder import upload_folder
 from workspacesio.nodes.folder.json_files import create_json
 from workspacesio.nodes.folder.node import FolderNode
 from workspacesio.nodes.folder.receiving import Receiving, write_all
 from workspacesio.nodes.folder.staging import StagedFile
 from workspacesio.nodes.folder.upload_folder import StoredPart, UploadFolder, opened_upload
+from workspacesio.nodes.values import ObjectAddress, PartInfo
 
 _MAX_GRID_BYTES = 15 << 40
 """Below the largest file of ext4 (16 TiB)."""

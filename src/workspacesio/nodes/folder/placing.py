@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from workspacesio.nodes.driver import FileInTheWay, FolderInTheWay, KeyNotPossible, ObjectAddress
+from workspacesio.nodes.errors import FileInTheWay, FolderInTheWay, KeyNotPossible
 from workspacesio.nodes.folder import attributes
 from workspacesio.nodes.folder.metadata import FolderRecord
 from workspacesio.nodes.folder.node import FolderNode, refuse
 from workspacesio.nodes.folder.resolve import Walk, join
+from workspacesio.nodes.values import ObjectAddress
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,17 +16,7 @@ import os
 import time
 from dataclasses import dataclass, replace
 
-from workspacesio.nodes.driver import (
-    KeyNotPossible,
-    NodeRefused,
-    NoSuchObject,
-    ObjectAddress,
-    ObjectInfo,
-    ObjectMetadata,
-    PreconditionFailed,
-    Preconditions,
-    Published,
-)
+from workspacesio.nodes.errors import KeyNotPossible, NodeRefused, NoSuchObject, PreconditionFailed
 from workspacesio.nodes.folder import attributes, syscalls
 from workspacesio.nodes.folder.metadata import derived_etag
 from workspacesio.nodes.folder.node import FolderNode
@@ -38,6 +28,7 @@ from workspacesio.nodes.folder.placing import (
     remove_empty_folders,
 )
 from workspacesio.nodes.folder.staging import StagedFile
+from workspacesio.nodes.values import ObjectAddress, ObjectInfo, ObjectMetadata, Preconditions, Published
 
 _ATTEMPTS = 50
 """Others may remove folders or put files in the way between two steps; each such meeting costs an attempt."""

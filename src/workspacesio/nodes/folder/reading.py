@@ -22,10 +22,11 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
 
-from workspacesio.nodes.driver import ObjectChanged, ObjectInfo
+from workspacesio.nodes.errors import ObjectChanged
 from workspacesio.nodes.folder import syscalls
 from workspacesio.nodes.folder.node import FolderNode
 from workspacesio.nodes.folder.os_errors import translated
+from workspacesio.nodes.values import ObjectInfo
 
 T = TypeVar("T")
 

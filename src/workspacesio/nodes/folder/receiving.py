@@ -7,10 +7,12 @@ GIL, so that each hasher has a processor), the next is received. So a body holds
 import asyncio
 import errno
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from workspacesio.nodes.driver import Buffer, Hasher, NodeError
+from workspacesio.nodes.driver import Buffer, Hasher
+from workspacesio.nodes.errors import NodeError
 from workspacesio.nodes.folder import syscalls
 from workspacesio.nodes.folder.node import FolderNode
 from workspacesio.nodes.folder.staging import StagedFile
@@ -139,7 +141,7 @@ class Body:
             self.file.discard()
 
 
-class Receiving:
+class Receiving(ABC):
     """What `StagedObject` and `StagedPart` share in a folder node: all but where the bytes go in the end.
 
     `open_sink` says into which file a body goes that isn't small. It is called in a thread.
@@ -152,8 +154,8 @@ class Receiving:
         self._expected_size = expected_size
         self._discarded = False
 
-    def open_sink(self) -> StagedFile:
-        raise NotImplementedError
+    @abstractmethod
+    def open_sink(self) -> StagedFile: ...
 
     async def write(self, data: Buffer) -> None:
         await self.body.write(data)

@@ -19,7 +19,7 @@ from typing import Any
 
 import orjson
 
-from workspacesio.nodes.driver import ObjectMetadata, PartInfo
+from workspacesio.nodes.values import ObjectMetadata, PartInfo
 
 EMPTY_MD5 = "d41d8cd98f00b204e9800998ecf8427e"
 DEFAULT_CONTENT_TYPE = "binary/octet-stream"

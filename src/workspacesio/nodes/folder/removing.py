@@ -5,15 +5,7 @@ import stat
 import time
 from dataclasses import replace
 
-from workspacesio.nodes.driver import (
-    NodeRefused,
-    NoSuchObject,
-    ObjectAddress,
-    ObjectChanged,
-    ObjectInfo,
-    ObjectMetadata,
-    Preconditions,
-)
+from workspacesio.nodes.errors import NodeRefused, NoSuchObject, ObjectChanged
 from workspacesio.nodes.folder.markers import locked_folder
 from workspacesio.nodes.folder.metadata import EMPTY_MD5, FolderRecord, told_by
 from workspacesio.nodes.folder.node import FolderNode, refuse
@@ -21,6 +13,7 @@ from workspacesio.nodes.folder.placing import opened_folder, remove_empty_folder
 from workspacesio.nodes.folder.publishing import compare_etag
 from workspacesio.nodes.folder.reading import SETTLED_NS, at_rest, same_version
 from workspacesio.nodes.folder.resolve import Obstacle
+from workspacesio.nodes.values import ObjectAddress, ObjectInfo, ObjectMetadata, Preconditions
 
 _ATTEMPTS = 50
 

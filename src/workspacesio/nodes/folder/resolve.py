@@ -27,11 +27,12 @@ from collections.abc import Sequence
 
 from workspacesio.domain import names
 from workspacesio.domain.vocabulary import FolderLayout
-from workspacesio.nodes.driver import KeyNotPossible, KeyTooLong, NoSuchBucket, ObjectAddress, Scope
+from workspacesio.nodes.errors import KeyNotPossible, KeyTooLong, NoSuchBucket
 from workspacesio.nodes.folder import syscalls
 from workspacesio.nodes.folder.os_errors import translated
 from workspacesio.nodes.folder.root_folder import RootFolder
 from workspacesio.nodes.folder.walk import Obstacle, Walk, closed, contains, file_closed, folder_closed, join
+from workspacesio.nodes.values import ObjectAddress, Scope
 
 __all__ = [
     "SYSTEM_NAMES",

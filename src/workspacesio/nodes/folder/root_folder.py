@@ -6,7 +6,7 @@ import time
 from collections import deque
 
 from workspacesio.domain.vocabulary import FolderLayout
-from workspacesio.nodes.driver import NodeDown
+from workspacesio.nodes.errors import NodeDown
 from workspacesio.nodes.folder import filesystem, syscalls
 from workspacesio.nodes.folder.folding import Folding
 from workspacesio.nodes.folder.walk import folder_closed

@@ -3,16 +3,8 @@
 import os
 from collections.abc import Sequence
 
-from workspacesio.nodes.driver import (
-    NO_PRECONDITIONS,
-    Buffer,
-    FolderTakesNoContent,
-    Hasher,
-    ObjectAddress,
-    ObjectMetadata,
-    Preconditions,
-    Published,
-)
+from workspacesio.nodes.driver import Buffer, Hasher
+from workspacesio.nodes.errors import FolderTakesNoContent
 from workspacesio.nodes.folder.inline import INLINE_BYTES
 from workspacesio.nodes.folder.markers import publish_marker
 from workspacesio.nodes.folder.node import FolderNode
@@ -22,6 +14,7 @@ from workspacesio.nodes.folder.placing import Target, locate
 from workspacesio.nodes.folder.publishing import Publication
 from workspacesio.nodes.folder.receiving import Receiving, write_all
 from workspacesio.nodes.folder.staging import StagedFile
+from workspacesio.nodes.values import NO_PRECONDITIONS, ObjectAddress, ObjectMetadata, Preconditions, Published
 
 
 class StagedBody(Receiving):

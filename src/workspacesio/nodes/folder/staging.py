@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from workspacesio.domain.names import STAGING_FOLDER
-from workspacesio.nodes.driver import NodeRefused
+from workspacesio.nodes.errors import NodeRefused
 from workspacesio.nodes.folder import syscalls
 from workspacesio.nodes.folder.resolve import NodeTree, join
 

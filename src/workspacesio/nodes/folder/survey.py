@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from workspacesio.domain.names import SYSTEM_FOLDERS
-from workspacesio.nodes.driver import KeyNotPossible, NoSuchObject, Scope
+from workspacesio.nodes.errors import KeyNotPossible, NoSuchObject
 from workspacesio.nodes.folder.metadata import MetadataStore
 from workspacesio.nodes.folder.os_errors import translated
 from workspacesio.nodes.folder.resolve import NodeTree, Obstacle, file_closed, folder_closed, join
 from workspacesio.nodes.folder.scan import is_utf8
 from workspacesio.nodes.folder.sight import Sight, Way, entry_left_out, open_folder, too_long
+from workspacesio.nodes.values import Scope
 
 MAX_EXAMPLES = 20
 

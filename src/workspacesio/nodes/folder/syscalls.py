@@ -6,6 +6,7 @@ the generic table on, except where noted.
 """
 
 import ctypes
+import errno
 import fcntl
 import os
 import platform
@@ -22,6 +23,8 @@ RENAME_NOREPLACE = 1
 
 _SYS_OPENAT2 = 437
 _SYS_CACHESTAT = 451
+_SYS_GETXATTRAT = 464
+_AT_SYMLINK_NOFOLLOW = 0x100
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _SYS_RENAMEAT2 = 316 if platform.machine() == "x86_64" else 276
 _FALLOC_FL_KEEP_SIZE = 1
@@ -58,6 +61,20 @@ _cachestat = ctypes.CFUNCTYPE(
     ctypes.c_char_p,
     ctypes.c_char_p,
     ctypes.c_uint,
+    use_errno=True,
+)(("syscall", _libc))
+_lgetxattr = ctypes.CFUNCTYPE(
+    ctypes.c_ssize_t, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t, use_errno=True
+)(("lgetxattr", _libc))
+_getxattrat = ctypes.CFUNCTYPE(
+    ctypes.c_long,
+    ctypes.c_long,
+    ctypes.c_int,
+    ctypes.c_char_p,
+    ctypes.c_uint,
+    ctypes.c_char_p,
+    ctypes.c_char_p,
+    ctypes.c_size_t,
     use_errno=True,
 )(("syscall", _libc))
 _renameat2 = ctypes.CFUNCTYPE(
@@ -170,3 +187,38 @@ def statfs(fd: int) -> FilesystemFacts:
         raise _raise()
     kind = struct.unpack_from("q", raw.raw)[0]
     return FilesystemFacts(kind, raw.raw[56:64].hex())
+
+
+def _knows_getxattrat() -> bool:
+    size = _getxattrat(_SYS_GETXATTRAT, -1, b"/", _AT_SYMLINK_NOFOLLOW, b"user.none", bytes(16), 16)
+    return bool(size >= 0 or ctypes.get_errno() not in (errno.ENOSYS, errno.EPERM))
+
+
+HAS_GETXATTRAT = _knows_getxattrat()
+
+
+class AttributeReader:
+    """Reads one extended attribute of many files, without following links, into one buffer: for one thread.
+
+    By getxattrat(2), Linux 6.13 and newer, which looks names up in the opened folder; before, the way there leads
+    through /proc.
+    """
+
+    def __init__(self, attribute: bytes, longest: int) -> None:
+        self._attribute = attribute
+        self._longest = longest
+        self._buffer = ctypes.create_string_buffer(longest)
+        self._address = ctypes.addressof(self._buffer)
+        # struct xattr_args of linux/xattr.h: address and size of the buffer, no flags.
+        self._arguments = struct.pack("QII", self._address, longest, 0)
+
+    def read(self, folder_fd: int, name: bytes) -> bytes | int:
+        """The value, or the error's number: that there is none is usual, and an exception would cost time."""
+        if HAS_GETXATTRAT:
+            size = _getxattrat(
+                _SYS_GETXATTRAT, folder_fd, name, _AT_SYMLINK_NOFOLLOW, self._attribute, self._arguments, 16
+            )
+        else:
+            path = b"/proc/self/fd/%d/%b" % (folder_fd, name)
+            size = _lgetxattr(path, self._attribute, self._address, self._longest)
+        return ctypes.string_at(self._address, size) if size >= 0 else ctypes.get_errno()

@@ -22,12 +22,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from workspacesio.nodes.driver import NoSuchUpload, ObjectAddress, PartInfo, UploadInfo
+from workspacesio.nodes.errors import NoSuchUpload
 from workspacesio.nodes.folder.json_files import read_json, write_json
 from workspacesio.nodes.folder.metadata import details_of, metadata_of
 from workspacesio.nodes.folder.node import FolderNode
 from workspacesio.nodes.folder.resolve import join
 from workspacesio.nodes.folder.staging import STAGING, UPLOADS
+from workspacesio.nodes.values import ObjectAddress, PartInfo, UploadInfo
 
 UPLOAD = b"upload.json"
 GRID = b"grid"

@@ -5,10 +5,11 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from workspacesio.nodes.driver import NoSuchUpload, Scope, UploadInfo, UploadMarker
+from workspacesio.nodes.errors import NoSuchUpload
 from workspacesio.nodes.folder import upload_folder
 from workspacesio.nodes.folder.node import FolderNode
 from workspacesio.nodes.folder.staging import UPLOADS
+from workspacesio.nodes.values import Scope, UploadInfo, UploadMarker
 
 _REMEMBERED = 50_000
 """Uploads whose bucket and key are kept in memory, at some 250 bytes each."""

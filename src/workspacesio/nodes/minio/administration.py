@@ -7,12 +7,14 @@ and is not sealed, unlike `attach`. A removed user's STS keys work again when on
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from workspacesio.nodes.driver import NodeDown
-from workspacesio.nodes.minio.connection import Absent, Answer, Connection
+from workspacesio.nodes.errors import NodeDown
+from workspacesio.nodes.minio.connection import Absent, Answer, Connection, understood
+
+T = TypeVar("T")
 
 
 class LeaseOver(NodeDown):
@@ -55,9 +57,7 @@ class Administration:
 
     def server(self) -> tuple[str, str]:
         """Release, such as `2025-10-15T17:29:55Z` (or another text where it wasn't released), and region."""
-        found = json.loads(self._ask("GET", "info").body)
-        servers = found.get("servers") or [{}]
-        return str(servers[0].get("version", "")), str(found.get("region", ""))
+        return self._found(_server, "info")
 
     # --- policies
 
@@ -67,10 +67,9 @@ class Administration:
     def policy(self, name: str) -> str | None:
         """In the form in which `normal_form` compares them."""
         try:
-            answer = self._ask("GET", "info-canned-policy", {"name": name})
+            return self._found(normal_form, "info-canned-policy", {"name": name})
         except Absent:
             return None
-        return normal_form(answer.body)
 
     def remove_policy(self, name: str) -> None:
         try:
@@ -87,7 +86,7 @@ class Administration:
 
     def user(self, name: str) -> UserOnServer | None:
         try:
-            return _user(json.loads(self._ask("GET", "user-info", {"accessKey": name}).body))
+            return self._found(_user, "user-info", {"accessKey": name})
         except Absent:
             return None
 
@@ -108,12 +107,9 @@ class Administration:
 
     def group(self, name: str) -> GroupOnServer | None:
         try:
-            found = json.loads(self._ask("GET", "group", {"group": name}).body)
+            return self._found(_group, "group", {"group": name})
         except Absent:
             return None
-        return GroupOnServer(
-            found.get("status") == "enabled", _names(found.get("policy")), frozenset(found.get("members") or ())
-        )
 
     def add_to_group(self, group: str, members: Iterable[str]) -> None:
         """Makes the group where there is none. Raises Absent for a user that is not there."""
@@ -144,13 +140,21 @@ class Administration:
 
     def user_names(self) -> list[str]:
         """Slow: the answer comes sealed."""
-        return list(self._connection.decrypted(self._ask("GET", "list-users")) or {})
+        answer = self._ask("GET", "list-users")
+        with understood():
+            return list(self._connection.decrypted(answer) or {})
 
     def group_names(self) -> list[str]:
-        return list(json.loads(self._ask("GET", "groups").body) or [])
+        return self._found(lambda found: [str(name) for name in found or ()], "groups")
 
     def policy_names(self) -> list[str]:
-        return list(json.loads(self._ask("GET", "list-canned-policies").body) or {})
+        return self._found(lambda found: [str(name) for name in found or ()], "list-canned-policies")
+
+    def _found(self, read: Callable[[Any], T], command: str, query: Mapping[str, str] | None = None) -> T:
+        """What `read` makes of the JSON of an answer. Raises NodeDown where it is of another shape."""
+        answer = self._ask("GET", command, query)
+        with understood():
+            return read(json.loads(answer.body))
 
     def _ask(
         self,
@@ -200,6 +204,17 @@ def _set_of(value: Any) -> Any:
 
 def _spelled(value: Any) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def _server(found: dict[str, Any]) -> tuple[str, str]:
+    servers = found.get("servers") or [{}]
+    return str(servers[0].get("version", "")), str(found.get("region", ""))
+
+
+def _group(found: dict[str, Any]) -> GroupOnServer:
+    return GroupOnServer(
+        found.get("status") == "enabled", _names(found.get("policy")), frozenset(found.get("members") or ())
+    )
 
 
 def _user(found: dict[str, Any]) -> UserOnServer:

@@ -30,7 +30,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from workspacesio.nodes.addresses import AllowedAddresses
-from workspacesio.nodes.driver import NodeDown, NodeError
+from workspacesio.nodes.errors import NodeDown, NodeError
 
 CONNECT_SECONDS = 2.0
 READ_SECONDS = 5.0
@@ -222,6 +222,15 @@ def failures() -> Iterator[None]:
     except S3Error as error:
         raise _problem(403 if error.code in _KEY_PROBLEMS else 400, error.code or "") from error
     except (MinioException, ValueError, TypeError, KeyError, OSError, ElementTree.ParseError) as error:
+        raise NodeDown("The server answers as no MinIO server does.") from error
+
+
+@contextmanager
+def understood() -> Iterator[None]:
+    """Around reading an answer: one of another shape than a MinIO server's is NodeDown, whatever is in it."""
+    try:
+        yield
+    except (ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
         raise NodeDown("The server answers as no MinIO server does.") from error
 
 

@@ -10,14 +10,16 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from workspacesio.nodes.driver import (
+from workspacesio.nodes.errors import NoSuchBucket
+from workspacesio.nodes.minio.administration import Administration
+from workspacesio.nodes.minio.connection import Connection, RequestRefused, failures
+from workspacesio.nodes.values import (
     FIRST_UPLOAD,
     NO_PRECONDITIONS,
     Abilities,
     BucketInfo,
     ListPage,
     ListRequest,
-    NoSuchBucket,
     ObjectAddress,
     ObjectInfo,
     ObjectSummary,
@@ -26,8 +28,6 @@ from workspacesio.nodes.driver import (
     UploadInfo,
     UploadMarker,
 )
-from workspacesio.nodes.minio.administration import Administration
-from workspacesio.nodes.minio.connection import Connection, RequestRefused, failures
 
 
 class MinioDriver:

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from workspacesio.nodes.driver import NodeError
+from workspacesio.nodes.errors import NodeError
 from workspacesio.nodes.minio.administration import Administration
 from workspacesio.nodes.minio.connection import Absent, NotPermitted, RequestRefused
 from workspacesio.nodes.minio.names import document_name, everyone_name, user_name

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
-from workspacesio.nodes.driver import NodeDown
-from workspacesio.nodes.minio.connection import Connection
+from workspacesio.nodes.errors import NodeDown
+from workspacesio.nodes.minio.connection import Connection, understood
 
 SHORTEST_SECONDS = 900
 """The server takes no shorter duration."""
@@ -44,12 +44,13 @@ def assume_role(
         found = None
     if found is None:
         raise NodeDown("The server answers as no MinIO server does.")
-    return Keys(
-        _text(found, "AccessKeyId"),
-        _text(found, "SecretAccessKey"),
-        _text(found, "SessionToken"),
-        datetime.fromisoformat(_text(found, "Expiration")).astimezone(UTC),
-    )
+    with understood():
+        return Keys(
+            _text(found, "AccessKeyId"),
+            _text(found, "SecretAccessKey"),
+            _text(found, "SessionToken"),
+            datetime.fromisoformat(_text(found, "Expiration")).astimezone(UTC),
+        )
 
 
 def _text(credentials: ElementTree.Element, name: str) -> str:

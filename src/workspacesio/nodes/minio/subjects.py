@@ -13,7 +13,7 @@ import json
 import sys
 from dataclasses import dataclass, field
 
-from workspacesio.nodes.driver import NodeDown
+from workspacesio.nodes.errors import NodeDown
 from workspacesio.nodes.minio.administration import Administration, normal_form
 from workspacesio.nodes.minio.connection import RequestRefused
 
