@@ -1,5 +1,6 @@
 """Multipart uploads in a folder: no second copy of the whole, nothing lost by restarts or failed completions."""
 
+import asyncio
 import json
 import os
 from pathlib import Path
@@ -56,6 +57,19 @@ def test_a_part_sent_again_after_a_failed_attempt_uses_the_grid(node: FolderNode
         await h.complete(upload, [one, two])
         assert (node / "k").stat().st_ino == inode
         assert await h.get("k") == b"1" * PART + b"2" * PART
+
+    node.run(scenario)
+
+
+def test_parts_that_arrive_while_their_upload_is_aborted_leave_nothing(node: FolderNodeUnderTest) -> None:
+    async def scenario(h: Harness) -> None:
+        for _ in range(60):
+            upload = await h.begin("k")
+            parts = (h.part(upload, number, b"x" * 1000) for number in range(1, 9))
+            aborted = h.driver.abort_upload(h.at("k"), upload.upload_id)
+            answers = await asyncio.gather(*parts, aborted, return_exceptions=True)
+            assert all(isinstance(answer, RequestedPart | NoSuchUpload | None) for answer in answers), answers
+        assert os.listdir(node / ".workspacesio/uploads") == []
 
     node.run(scenario)
 

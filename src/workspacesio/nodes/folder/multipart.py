@@ -166,14 +166,13 @@ def _untouched_since(node: FolderNode, place: bytes, before: float) -> bool:
 
 def _remove_gone(node: FolderNode, uploads: bytes, name: str) -> None:
     with contextlib.suppress(OSError):
-        fd = node.tree.open_folder(join(uploads, name.encode()))
-        try:
-            upload_folder.empty_folder(fd)
-        finally:
-            os.close(fd)
         parent = node.tree.open_folder(uploads)
         try:
-            os.rmdir(name, dir_fd=parent)
+            fd = node.tree.open_folder(join(uploads, name.encode()))
+            try:
+                upload_folder.remove_folder(name.encode(), fd, parent)
+            finally:
+                os.close(fd)
         finally:
             os.close(parent)
 

@@ -13,6 +13,7 @@
 """
 
 import contextlib
+import errno
 import os
 import re
 import secrets
@@ -39,6 +40,7 @@ COMPLETING = b"completing.json"
 MIN_PART_BYTES = 5 << 20
 """Amazon S3 User Guide, "Amazon S3 multipart upload limits"; the last part may be smaller."""
 
+_REMOVALS = 100
 _UPLOAD_ID = re.compile(r"[0-9a-f]{32}")
 _PART = re.compile(r"part-([0-9]{5})\.json")
 _OWN = re.compile(r"own-[0-9]{5}-[0-9a-f]{16}")
@@ -180,9 +182,12 @@ def describe(upload: UploadInfo, bucket: str) -> dict[str, object]:
 
 @contextmanager
 def opened_upload(node: FolderNode, address: ObjectAddress, upload_id: str) -> Iterator[UploadFolder]:
+    """`open_upload` for a while; what vanishes meanwhile means that the upload was ended."""
     folder = open_upload(node, address, upload_id)
     try:
         yield folder
+    except FileNotFoundError as error:
+        raise NoSuchUpload("The upload was ended meanwhile.") from error
     finally:
         folder.close()
 
@@ -209,14 +214,28 @@ def remove_upload(node: FolderNode, folder: UploadFolder) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.rename(name, gone, src_dir_fd=parent, dst_dir_fd=parent)
             node.sync(parent)
-        empty_folder(folder.fd)
-        with contextlib.suppress(OSError):
-            os.rmdir(gone, dir_fd=parent)
+        remove_folder(gone, folder.fd, parent)
     finally:
         os.close(parent)
 
 
-def empty_folder(fd: int) -> None:
+def remove_folder(name: bytes, fd: int, parent: int) -> None:
+    """Remove the folder `name` in `parent`, opened as `fd`, and its files.
+
+    Who opened it before it got this name may put files into it until it is gone: a few at most.
+    """
+    for _ in range(_REMOVALS):
+        _empty_folder(fd)
+        try:
+            return os.rmdir(name, dir_fd=parent)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:
+                return
+
+
+def _empty_folder(fd: int) -> None:
     for name in os.listdir(fd):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name, dir_fd=fd)
