@@ -227,12 +227,11 @@ def remove_folder(name: bytes, fd: int, parent: int) -> None:
     for _ in range(_REMOVALS):
         _empty_folder(fd)
         try:
-            return os.rmdir(name, dir_fd=parent)
-        except FileNotFoundError:
-            return
+            os.rmdir(name, dir_fd=parent)
         except OSError as error:
-            if error.errno != errno.ENOTEMPTY:
-                return
+            if error.errno == errno.ENOTEMPTY:
+                continue
+        break
 
 
 def _empty_folder(fd: int) -> None:
