@@ -37,8 +37,10 @@ def descendants(pid: int) -> set[int]:
 
 
 def endpoint_workers(service: Service) -> list[int]:
-    """The processes that take the endpoint's requests."""
-    return _listeners(service, service.s3_port)
+    """The processes that take the endpoint's requests; the one that looks after them holds the socket too."""
+    assert service.process is not None
+    listeners = _listeners(service, service.s3_port)
+    return [pid for pid in listeners if parent_of(pid) in listeners]
 
 
 def api_workers(service: Service) -> list[int]:

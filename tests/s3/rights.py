@@ -17,7 +17,8 @@ from workspacesio.domain.authority import (
     QuotaExceeded,
     Reservation,
 )
-from workspacesio.domain.permissions import Denied, Narrowing
+from workspacesio.domain.facts import Narrowing
+from workspacesio.domain.permissions import Denied
 from workspacesio.domain.vocabulary import Action, Level
 
 NODE_ID = 7

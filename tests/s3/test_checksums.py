@@ -11,8 +11,9 @@ from botocore.httpchecksum import _CHECKSUM_CLS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workspacesio.s3 import checksums
-from workspacesio.s3.checksums import ChecksumAlgorithm, ChecksumType, DeclaredChecksum, new_hasher
+from workspacesio.s3 import checksums, declared_checksums
+from workspacesio.s3.checksums import ChecksumAlgorithm, ChecksumType, new_hasher
+from workspacesio.s3.declared_checksums import DeclaredChecksum
 from workspacesio.s3.error_codes import ErrorCode, S3Error
 
 EVERY = pytest.mark.parametrize("algorithm", list(ChecksumAlgorithm))
@@ -99,16 +100,16 @@ def test_algorithms_headers_and_elements_are_those_of_the_service() -> None:
 def test_types_by_algorithm() -> None:
     both = {ChecksumAlgorithm.CRC32, ChecksumAlgorithm.CRC32C}
     for algorithm in ChecksumAlgorithm:
-        default = checksums.multipart_type(algorithm, None)
+        default = declared_checksums.multipart_type(algorithm, None)
         whole_only = algorithm is ChecksumAlgorithm.CRC64NVME
         assert default is (ChecksumType.FULL_OBJECT if whole_only else ChecksumType.COMPOSITE)
         for requested in ChecksumType:
             if requested is default or algorithm in both:
-                assert checksums.multipart_type(algorithm, requested.lower()) is requested
+                assert declared_checksums.multipart_type(algorithm, requested.lower()) is requested
             else:
-                error = refuse(lambda a=algorithm, r=requested: checksums.multipart_type(a, r))
+                error = refuse(lambda a=algorithm, r=requested: declared_checksums.multipart_type(a, r))
                 assert error.code is ErrorCode.InvalidRequest
-    assert refuse(lambda: checksums.multipart_type(ChecksumAlgorithm.CRC32, "PARTIAL")).code is (
+    assert refuse(lambda: declared_checksums.multipart_type(ChecksumAlgorithm.CRC32, "PARTIAL")).code is (
         ErrorCode.InvalidRequest
     )
 
@@ -142,18 +143,18 @@ def test_hashes_cannot_be_combined() -> None:
 def test_header_with_a_value(algorithm: ChecksumAlgorithm) -> None:
     value = value_of(algorithm, b"abc")
     headers = {algorithm.header: value, "x-amz-sdk-checksum-algorithm": algorithm.value.lower()}
-    assert checksums.declared_checksum(headers) == DeclaredChecksum(algorithm, value)
+    assert declared_checksums.declared_checksum(headers) == DeclaredChecksum(algorithm, value)
 
 
 @EVERY
 def test_trailer_is_announced(algorithm: ChecksumAlgorithm) -> None:
     headers = {"x-amz-trailer": algorithm.header.upper(), "x-amz-sdk-checksum-algorithm": algorithm.value}
-    assert checksums.declared_checksum(headers) == DeclaredChecksum(algorithm, None)
+    assert declared_checksums.declared_checksum(headers) == DeclaredChecksum(algorithm, None)
 
 
 @pytest.mark.parametrize("headers", [{}, {"x-amz-checksum-mode": "ENABLED", "x-amz-checksum-type": "COMPOSITE"}])
 def test_no_checksum(headers: dict[str, str]) -> None:
-    assert checksums.declared_checksum(headers) is None
+    assert declared_checksums.declared_checksum(headers) is None
 
 
 CRC32 = {"x-amz-checksum-crc32": "AAAAAA=="}
@@ -175,7 +176,7 @@ CRC32 = {"x-amz-checksum-crc32": "AAAAAA=="}
     ],
 )
 def test_contradictions_are_refused(headers: dict[str, str], message: str) -> None:
-    error = refuse(lambda: checksums.declared_checksum(headers))
+    error = refuse(lambda: declared_checksums.declared_checksum(headers))
     assert error.code is ErrorCode.InvalidRequest
     assert message in error.message
 
@@ -183,13 +184,13 @@ def test_contradictions_are_refused(headers: dict[str, str], message: str) -> No
 @EVERY
 @pytest.mark.parametrize("bad", ["", "=", "AAAA", "AA=A", "AAAAAA", "A" * 100, "ÄÄÄÄ", "AAAA\nAA==", "AAAAAA==-1"])
 def test_values_that_are_none(algorithm: ChecksumAlgorithm, bad: str) -> None:
-    error = refuse(lambda: checksums.declared_checksum({algorithm.header: bad}))
+    error = refuse(lambda: declared_checksums.declared_checksum({algorithm.header: bad}))
     assert error.code is ErrorCode.InvalidRequest
     assert error.message == f"Value for {algorithm.header} header is invalid."
 
 
 def test_trailing_value_says_so() -> None:
-    error = refuse(lambda: checksums.parse_value(ChecksumAlgorithm.CRC32, "x", where="trailing header"))
+    error = refuse(lambda: declared_checksums.parse_value(ChecksumAlgorithm.CRC32, "x", where="trailing header"))
     assert error.message == "Value for x-amz-checksum-crc32 trailing header is invalid."
 
 
@@ -209,7 +210,7 @@ def test_trailing_value_says_so() -> None:
 )
 def test_value_for_a_completed_upload(text: str, checksum_type: ChecksumType, *, accepted: bool) -> None:
     def parse() -> str:
-        return checksums.parse_object_value(ChecksumAlgorithm.CRC32, text, checksum_type)
+        return declared_checksums.parse_object_value(ChecksumAlgorithm.CRC32, text, checksum_type)
 
     if accepted:
         assert parse() == text
@@ -221,21 +222,21 @@ def test_value_for_a_completed_upload(text: str, checksum_type: ChecksumType, *,
 def test_body_must_have_the_declared_checksum(algorithm: ChecksumAlgorithm) -> None:
     hasher = new_hasher(algorithm)
     hasher.update(b"abc")
-    checksums.check(algorithm, value_of(algorithm, b"abc"), hasher)
-    error = refuse(lambda: checksums.check(algorithm, value_of(algorithm, b"abd"), hasher))
+    declared_checksums.check(algorithm, value_of(algorithm, b"abc"), hasher)
+    error = refuse(lambda: declared_checksums.check(algorithm, value_of(algorithm, b"abd"), hasher))
     assert error.code is ErrorCode.BadDigest
     assert algorithm.value in error.message
 
 
 def test_content_md5() -> None:
     digest = hashlib.md5(b"abc").digest()
-    assert checksums.parse_content_md5(base64.b64encode(digest).decode()) == digest
-    checksums.check_content_md5(digest, digest)
-    error = refuse(lambda: checksums.check_content_md5(digest, hashlib.md5(b"abd").digest()))
+    assert declared_checksums.parse_content_md5(base64.b64encode(digest).decode()) == digest
+    declared_checksums.check_content_md5(digest, digest)
+    error = refuse(lambda: declared_checksums.check_content_md5(digest, hashlib.md5(b"abd").digest()))
     assert error.code is ErrorCode.BadDigest
     assert error.fields["ExpectedDigest"] == "kAFQmDzST7DWlj99KOF/cg=="
 
 
 @pytest.mark.parametrize("bad", ["", "abc", hashlib.md5(b"abc").hexdigest(), "AAAA", "ü" * 24, "A" * 5000])
 def test_content_md5_that_is_none(bad: str) -> None:
-    assert refuse(lambda: checksums.parse_content_md5(bad)).code is ErrorCode.InvalidDigest
+    assert refuse(lambda: declared_checksums.parse_content_md5(bad)).code is ErrorCode.InvalidDigest

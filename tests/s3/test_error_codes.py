@@ -6,7 +6,7 @@ from http import HTTPStatus
 import botocore.session
 import pytest
 
-from workspacesio.s3.error_codes import ErrorCode, S3Error
+from workspacesio.s3.error_codes import FOREIGN, ErrorCode, S3Error
 
 MODEL = botocore.session.get_session().get_service_model("s3")
 
@@ -57,3 +57,8 @@ def test_message_can_be_said_better() -> None:
     error = S3Error(ErrorCode.InvalidRequest, "Say it like this.")
     assert error.message == "Say it like this."
     assert error.fields == {}
+
+
+def test_the_codes_that_amazon_has_not_are_named_as_such() -> None:
+    assert {code.name for code in FOREIGN} & set(documented()) == set()
+    assert list(ErrorCode)[-len(FOREIGN) :] == list(FOREIGN), "they stand at the end of the catalogue"

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
 import os
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +19,7 @@ from s3.answers import refusal
 from s3.world import BUCKET, World
 from workspacesio.domain.authority import ObjectTarget, Principal
 from workspacesio.domain.vocabulary import Action, Level
+from workspacesio.nodes.folder import completing
 
 MIB = 1024 * 1024
 SIZES = (5 * MIB, 5 * MIB + 7, 123)
@@ -288,6 +294,45 @@ def test_an_upload_belongs_to_its_key(world: World) -> None:
     assert refusal(upload.client.upload_part, **other, PartNumber=1, Body=b"1") == (404, "NoSuchUpload")
     assert refusal(upload.client.list_parts, **other) == (404, "NoSuchUpload")
     assert refusal(upload.client.abort_multipart_upload, **other) == (404, "NoSuchUpload")
+
+
+@contextmanager
+def ended_by_another(world: World, upload: Upload) -> Iterator[None]:
+    """Another process has the right to end the upload."""
+    folder = os.path.join(world.folder, ".workspacesio", "uploads", upload.id)
+    with open(os.path.join(folder, "complete.lock"), "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.mark.parametrize("how", ["completed", "aborted"])
+def test_parts_that_arrive_while_their_upload_is_ended_are_given_back(world: World, how: str) -> None:
+    upload = Upload(world)
+    ending = (
+        upload.complete if how == "completed" else partial(upload.client.abort_multipart_upload, **upload.place)
+    )
+    with ThreadPoolExecutor(1) as threads:
+        with ended_by_another(world, upload):
+            ended = threads.submit(ending)
+            time.sleep(0.5)
+            assert not ended.done()
+            upload.client.upload_part(**upload.place, PartNumber=4, Body=b"4" * 1000)
+            assert used(world) == sum(SIZES) + 1000
+        ended.result()
+    assert used(world) == (sum(SIZES) if how == "completed" else 0)
+    assert not world.rights.reserved
+
+
+def test_an_upload_that_another_is_ending_for_long(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(completing, "_PATIENCE_SECONDS", 0.2)
+    upload = Upload(world)
+    with ended_by_another(world, upload):
+        assert refusal(upload.client.abort_multipart_upload, **upload.place) == (409, "OperationAborted")
+        # Blanks were sent ahead of it: an error in a 200, which clients take for a 500 and try again.
+        assert upload.refused() == (500, "OperationAborted")
+    assert used(world) == sum(SIZES)
+    upload.complete()
+    assert used(world) == sum(SIZES)
 
 
 def test_abort_gives_everything_back(world: World) -> None:

@@ -148,7 +148,7 @@ def test_metadata_that_is_not_ascii_travels_as_rfc_2047(world: World, sent: str,
 
 
 def test_a_header_that_is_not_ascii_is_refused_not_lost(world: World) -> None:
-    """Signed or not: granian hands over no value for it."""
+    """Signed or not: a value that isn't ASCII is handed over to nobody."""
     answer = world.raw("PUT", f"/{BUCKET}/ada/x", {"x-amz-meta-note": "é"}, b"1")
     assert answer.status in (400, 403)
     headers = world.signed("PUT", f"/{BUCKET}/ada/x", {}, b"1")

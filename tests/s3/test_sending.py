@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from s3.sockets import connected, head_of
-from s3.world import BUCKET, SETTINGS, World, running_world, served
+from s3.world import BUCKET, SETTINGS, World, always, running_world, served
 from workspacesio.s3.app import Endpoint
 
 SIZE = 64 * 1024 * 1024
@@ -94,7 +94,7 @@ def test_a_reader_that_is_slow_but_reads_gets_everything(impatient: World) -> No
 
 
 def test_a_slow_reader_costs_no_memory(impatient: World) -> None:
-    """Whatever the size: granian itself would gather all that it is given."""
+    """Whatever the size: no more is read than can be written."""
     world = impatient
     size = 3 * 1024**3
     with open(world.path("ada/huge"), "wb") as file:
@@ -111,12 +111,12 @@ def test_a_slow_reader_costs_no_memory(impatient: World) -> None:
 
 
 def test_over_tls(impatient: World, tmp_path: Path) -> None:
-    """What TLS adds to the bytes on the wire doesn't upset the count of them."""
     world = impatient
     certificate = self_signed(tmp_path)
     trusting = ssl.create_default_context(cafile=certificate)
-    options = {"ssl_cert": certificate, "ssl_key": tmp_path / "key.pem"}
-    with served(Endpoint(world.rights, lambda _: world.driver, SETTINGS), **options) as port:
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate, tmp_path / "key.pem")
+    with served(Endpoint(world.rights, always(world.driver), SETTINGS), tls) as port:
         headers = world.signed("GET", TARGET, {"Host": f"127.0.0.1:{port}"})
         deadline = time.monotonic() + 10
         while True:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-import logging
 import os
+import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,18 +21,15 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
-from granian.constants import HTTPModes, Interfaces
-from granian.log import LogLevels
-from granian.server.embed import Server
 
 from s3.rights import NODE_ID, Keys, Rights
-from servers.process import free_port, wait_for_http
 from workspacesio.domain.vocabulary import FolderLayout, Level
 from workspacesio.nodes.driver import NodeDriver
 from workspacesio.nodes.folder.driver import FolderDriver
 from workspacesio.nodes.values import Durability
-from workspacesio.s3.app import HEALTH_PATH, Endpoint
+from workspacesio.s3.app import Endpoint
 from workspacesio.s3.context import EndpointSettings
+from workspacesio.s3.http_server import HttpServer, bind
 from workspacesio.s3.request_body import BodyLimits
 
 BUCKET = "data"
@@ -157,32 +154,27 @@ class Answer:
 
 
 @contextmanager
-def served(endpoint: Endpoint, **options: Any) -> Iterator[int]:
-    """The endpoint on a free port, with granian, started with these options, in a thread."""
-    port = free_port()
+def served(endpoint: Endpoint, tls: ssl.SSLContext | None = None) -> Iterator[int]:
+    """The endpoint on a free port, in a thread."""
+    with served_handler(endpoint.handle, tls) as port:
+        yield port
+
+
+@contextmanager
+def served_handler(handler: Any, tls: ssl.SSLContext | None = None) -> Iterator[int]:
+    """Whatever answers requests, on a free port, in a thread."""
+    listening = bind("127.0.0.1", 0)
+    port = listening.getsockname()[1]
     loop = uvloop.new_event_loop()
     started = threading.Event()
     stop = asyncio.Event()
-    for name in ("granian", "granian.access", "_granian"):
-        logging.getLogger(name).setLevel(logging.ERROR)
 
     async def run() -> None:
-        server = Server(
-            endpoint,
-            address="127.0.0.1",
-            port=port,
-            interface=Interfaces.RSGI,
-            http=HTTPModes.http1,
-            websockets=False,
-            log_level=LogLevels.error,
-            log_enabled=False,
-            **options,
-        )
-        serving = asyncio.ensure_future(server.serve())
+        server = HttpServer(listening, handler, tls)
+        server.start()
         started.set()
         await stop.wait()
-        server.stop()
-        await serving
+        await server.stop()
 
     def serve() -> None:
         asyncio.set_event_loop(loop)
@@ -192,13 +184,20 @@ def served(endpoint: Endpoint, **options: Any) -> Iterator[int]:
     thread.start()
     started.wait(10)
     try:
-        if "ssl_cert" not in options:
-            wait_for_http(f"http://127.0.0.1:{port}{HEALTH_PATH}")
         yield port
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join(20)
         loop.close()
+
+
+def always(driver: NodeDriver) -> Callable[[int, int | None], Awaitable[NodeDriver]]:
+    """Every node's driver is this one."""
+
+    async def drivers(_node_id: int, _rights_seen: int | None) -> NodeDriver:
+        return driver
+
+    return drivers
 
 
 @contextmanager
@@ -208,6 +207,6 @@ def running_world(folder: str, state: str, settings: EndpointSettings = SETTINGS
     driver = FolderDriver(NODE_ID, folder, FolderLayout.BUCKETS, "", state, durability=Durability.PROCESS)
     rights = Rights()
     rights.share("ada", BUCKET, "ada/", Level.OWN)
-    with served(Endpoint(rights, lambda _: driver, settings)) as port:
+    with served(Endpoint(rights, always(driver), settings)) as port:
         yield World(folder, driver, rights, port)
     asyncio.run(driver.close())

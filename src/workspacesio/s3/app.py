@@ -1,21 +1,20 @@
-"""The S3 endpoint as an RSGI application
-(https://github.com/emmett-framework/granian/blob/master/docs/spec/RSGI.md).
+"""The S3 endpoint: answers the requests that `http_server` reads.
 
 Every request takes the same steps: parse, identify, find the operation, and its handler decides, acts and
 says what to answer. `wire` writes it.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from workspacesio.domain.authority import Authority, NotIdentified
 from workspacesio.nodes.driver import NodeDriver
 from workspacesio.s3.context import Context, EndpointSettings
 from workspacesio.s3.cors import Cors
 from workspacesio.s3.error_codes import ErrorCode, S3Error
+from workspacesio.s3.exchange import Exchange, Head
 from workspacesio.s3.operations import find_operation
 from workspacesio.s3.request import Request
 from workspacesio.s3.responses import Response
-from workspacesio.s3.rsgi import HTTPProtocol, Scope
 from workspacesio.s3.signature import parse_authorization, verify
 from workspacesio.s3.wire import serve
 from workspacesio.s3.xml_documents import OWNER_ID
@@ -34,12 +33,13 @@ _EXPECTED_OWNER = ("x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-
 
 
 class Endpoint:
-    """One in each process. `drivers` gives the driver of a node by its number."""
+    """One in each process. `drivers` gives the driver of a node by its number, as it is under the rights that the
+    request was identified by."""
 
     def __init__(
         self,
         authority: Authority,
-        drivers: Callable[[int], NodeDriver],
+        drivers: Callable[[int, int | None], Awaitable[NodeDriver]],
         settings: EndpointSettings | None = None,
     ) -> None:
         self._authority = authority
@@ -47,8 +47,8 @@ class Endpoint:
         self._settings = settings or EndpointSettings()
         self._cors = Cors(self._settings.cors_origins)
 
-    async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
-        await serve(self.answer, self._cors, self._settings, scope, protocol)
+    async def handle(self, head: Head, exchange: Exchange) -> None:
+        await serve(self.answer, self._cors, self._settings, head, exchange)
 
     async def answer(self, request: Request) -> Response:
         """What to send back; raises what `error_answers` knows."""
@@ -89,7 +89,7 @@ class Endpoint:
         principal = found.principal
         return Context(
             authority=self._authority,
-            driver=self._drivers(principal.node_id),
+            driver=await self._drivers(principal.node_id, found.rights_seen),
             principal=principal,
             signature=parsed,
             secret_access_key=found.secret_access_key,

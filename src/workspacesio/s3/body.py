@@ -10,9 +10,10 @@ from hmac import compare_digest
 from typing import Protocol
 
 from workspacesio.nodes.driver import Buffer, Hasher
-from workspacesio.s3 import checksums
-from workspacesio.s3.checksums import ChecksumAlgorithm, ChecksumHasher, DeclaredChecksum
+from workspacesio.s3 import checksums, declared_checksums
+from workspacesio.s3.checksums import ChecksumAlgorithm, ChecksumHasher
 from workspacesio.s3.context import Context
+from workspacesio.s3.declared_checksums import DeclaredChecksum
 from workspacesio.s3.error_codes import ErrorCode, S3Error
 from workspacesio.s3.request import Request
 from workspacesio.s3.streaming_body import ChunkedDecoder, chunked_decoder, decoded_length
@@ -108,13 +109,13 @@ class ExpectedBody:
                 )
         if self._content_md5 is not None:
             computed_md5 = self._by_algorithm[ChecksumAlgorithm.MD5].digest()
-            checksums.check_content_md5(self._content_md5, computed_md5)
+            declared_checksums.check_content_md5(self._content_md5, computed_md5)
         if self._declared is not None:
             algorithm, value = self._declared
             if value is None:
                 trailing = trailers.get(algorithm.header, "")
-                value = checksums.parse_value(algorithm, trailing, where="trailing header")
-            checksums.check(algorithm, value, self._by_algorithm[algorithm])
+                value = declared_checksums.parse_value(algorithm, trailing, where="trailing header")
+            declared_checksums.check(algorithm, value, self._by_algorithm[algorithm])
 
     def digest(self, algorithm: ChecksumAlgorithm) -> bytes:
         """The digest of what was poured, of an algorithm that was declared or asked for."""
@@ -161,8 +162,8 @@ def expect_body(
         size=size,
         decoder=decoder,
         sha256=context.signature.payload_sha256,
-        declared=None if checksum_is_of_object else checksums.declared_checksum(headers),
-        content_md5=checksums.parse_content_md5(content_md5) if content_md5 is not None else None,
+        declared=None if checksum_is_of_object else declared_checksums.declared_checksum(headers),
+        content_md5=declared_checksums.parse_content_md5(content_md5) if content_md5 is not None else None,
         also=also,
     )
 

@@ -26,7 +26,7 @@ class EndpointSettings:
 
     `send_idle_seconds`: how long a client may take none of a body that it asked for.
     `keepalive_seconds`: how long a completion may take before blanks are sent ahead of its answer.
-    `poll_seconds`: how often an event stream looks for new events.
+    `poll_seconds`: how often an event stream looks for new events. It ends when the process is `stopping`.
     """
 
     region: str = "us-east-1"
@@ -36,6 +36,7 @@ class EndpointSettings:
     keepalive_seconds: float = 10.0
     poll_seconds: float = 0.15
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    stopping: Callable[[], bool] = lambda: False
 
 
 class Context:

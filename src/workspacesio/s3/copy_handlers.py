@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from workspacesio.domain.vocabulary import Action
 from workspacesio.nodes.values import ByteRange, ObjectAddress, ObjectInfo, ObjectMetadata
-from workspacesio.s3 import checksums
+from workspacesio.s3 import checksums, declared_checksums
 from workspacesio.s3.checksums import ChecksumAlgorithm, ChecksumHasher, ChecksumType
 from workspacesio.s3.conditions import (
     COPY_SOURCE,
@@ -162,7 +162,7 @@ def _copied_metadata(
 
 def _requested_algorithm(request: Request) -> ChecksumAlgorithm | None:
     name = request.headers.get("x-amz-checksum-algorithm")
-    return None if name is None else checksums.parse_algorithm(name)
+    return None if name is None else declared_checksums.parse_algorithm(name)
 
 
 async def upload_part_copy(context: Context, request: Request) -> Response:

@@ -7,9 +7,9 @@ cookies, so credentials are never allowed. A signature is still required of ever
 import re
 
 from workspacesio.s3.error_codes import ErrorCode, S3Error
+from workspacesio.s3.exchange import Headers
 from workspacesio.s3.request import Request
 from workspacesio.s3.responses import Response
-from workspacesio.s3.rsgi import Headers
 
 _METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE")
 _MAX_AGE_SECONDS = 3600

@@ -15,6 +15,7 @@ _log = logging.getLogger(__name__)
 NODE_ANSWERS: dict[type[node_errors.NodeError], ErrorCode] = {
     node_errors.NodeError: ErrorCode.ServiceUnavailable,
     node_errors.NodeDown: ErrorCode.ServiceUnavailable,
+    node_errors.AddressNotAllowed: ErrorCode.ServiceUnavailable,
     node_errors.NodeReadOnly: ErrorCode.StorageReadOnly,
     node_errors.NodeFull: ErrorCode.InsufficientStorage,
     node_errors.NodeRefused: ErrorCode.AccessDenied,
@@ -23,6 +24,7 @@ NODE_ANSWERS: dict[type[node_errors.NodeError], ErrorCode] = {
     node_errors.BucketNotEmpty: ErrorCode.BucketNotEmpty,
     node_errors.NoSuchObject: ErrorCode.NoSuchKey,
     node_errors.NoSuchUpload: ErrorCode.NoSuchUpload,
+    node_errors.UploadBusy: ErrorCode.OperationAborted,
     node_errors.KeyNotPossible: ErrorCode.InvalidArgument,
     node_errors.KeyTooLong: ErrorCode.KeyTooLongError,
     node_errors.FileInTheWay: ErrorCode.ObjectParentIsFile,
@@ -42,6 +44,7 @@ _SAYS_WHY = (
     node_errors.NodeReadOnly,
     node_errors.NodeFull,
     node_errors.NodeRefused,
+    node_errors.UploadBusy,
     node_errors.KeyNotPossible,
     node_errors.ObjectChanged,
 )

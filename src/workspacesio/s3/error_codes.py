@@ -128,6 +128,17 @@ class ErrorCode(Enum):
         self.message = message
 
 
+FOREIGN = (
+    ErrorCode.DirectoryObjectContainsData,
+    ErrorCode.ExistingObjectIsDirectory,
+    ErrorCode.InsufficientStorage,
+    ErrorCode.ObjectParentIsFile,
+    ErrorCode.QuotaExceeded,
+    ErrorCode.StorageReadOnly,
+)
+"""The codes that Amazon doesn't have."""
+
+
 class S3Error(Exception):
     """A request is refused, or fails, with an S3 error.
 

@@ -68,7 +68,7 @@ async def _lines(context: Context, bucket: str, wanted: _Filter, ping: int) -> A
     yield _KEEPALIVE
     loop = asyncio.get_running_loop()
     last = checked = loop.time()
-    while context.settings.clock() < context.principal.expires_at:
+    while context.settings.clock() < context.principal.expires_at and not context.settings.stopping():
         await asyncio.sleep(context.settings.poll_seconds)
         for event in await authority.events_after(cursor, node_id, bucket):
             if wanted.wants(event) and await _may_read(context, event):

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from workspacesio.nodes.driver import NodeDriver
 from workspacesio.nodes.values import ObjectAddress, PartInfo, RequestedPart, UploadInfo
-from workspacesio.s3 import checksums
+from workspacesio.s3 import checksums, declared_checksums
 from workspacesio.s3.checksums import ChecksumAlgorithm, ChecksumType
 from workspacesio.s3.conditions import unquoted
 from workspacesio.s3.error_codes import ErrorCode, S3Error
@@ -78,7 +78,7 @@ def _requested_part(element: Element) -> RequestedPart:
     for algorithm in ChecksumAlgorithm:
         value = element.find(algorithm.element)
         if value:
-            values[algorithm.value] = checksums.parse_value(algorithm, value.strip())
+            values[algorithm.value] = declared_checksums.parse_value(algorithm, value.strip())
     return RequestedPart(int(number), unquoted(element.required("ETag")), values)
 
 
@@ -134,15 +134,15 @@ def check_declared(headers: Mapping[str, str], upload: UploadInfo, computed: Map
         )
     declared_type = headers.get("x-amz-checksum-type")
     if declared_type is not None and declared_type.upper() != (upload.checksum_type or ""):
-        raise checksums.invalid_value("x-amz-checksum-type")
+        raise declared_checksums.invalid_value("x-amz-checksum-type")
     for name, algorithm in checksums.BY_HEADER.items():
         text = headers.get(name)
         if text is None:
             continue
         if algorithm.value not in computed:
-            raise checksums.invalid_value(name)
+            raise declared_checksums.invalid_value(name)
         kind = ChecksumType(upload.checksum_type or ChecksumType.FULL_OBJECT)
-        declared = checksums.parse_object_value(algorithm, text, kind)
+        declared = declared_checksums.parse_object_value(algorithm, text, kind)
         found = computed[algorithm.value]
         if declared not in (found, found.partition("-")[0]):
             raise S3Error(ErrorCode.BadDigest)

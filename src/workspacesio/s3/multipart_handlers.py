@@ -13,7 +13,7 @@ from workspacesio.domain.authority import Permit
 from workspacesio.domain.vocabulary import Action
 from workspacesio.nodes.errors import NoSuchUpload
 from workspacesio.nodes.values import ObjectInfo, PartInfo, Preconditions, RequestedPart
-from workspacesio.s3 import checksums, multipart
+from workspacesio.s3 import checksums, declared_checksums, multipart
 from workspacesio.s3 import xml_documents as xml
 from workspacesio.s3.body import expect_body, read_document
 from workspacesio.s3.checksums import ChecksumAlgorithm
@@ -22,6 +22,7 @@ from workspacesio.s3.context import Context, address_of
 from workspacesio.s3.dates import xml_date
 from workspacesio.s3.error_answers import error_answer
 from workspacesio.s3.error_codes import ErrorCode, S3Error
+from workspacesio.s3.exchange import Headers
 from workspacesio.s3.object_metadata import checksum_headers, metadata_from, refuse_unsupported
 from workspacesio.s3.publishing import give_back, publish, publish_part
 from workspacesio.s3.request import Request
@@ -32,7 +33,6 @@ from workspacesio.s3.responses import (
     no_content,
     xml_response,
 )
-from workspacesio.s3.rsgi import Headers
 
 _DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 
@@ -72,8 +72,8 @@ def _requested_checksum(request: Request) -> tuple[str | None, str | None]:
                 "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.",
             )
         return None, None
-    algorithm = checksums.parse_algorithm(name)
-    return algorithm.value, checksums.multipart_type(algorithm, requested_type).value
+    algorithm = declared_checksums.parse_algorithm(name)
+    return algorithm.value, declared_checksums.multipart_type(algorithm, requested_type).value
 
 
 async def upload_part(context: Context, request: Request) -> Response:
@@ -231,11 +231,8 @@ async def abort_multipart_upload(context: Context, request: Request) -> Response
     """The upload and its parts are gone, and the space that they took is given back."""
     permit = await context.permit(Action.WRITE_DATA, request.bucket, request.key)
     upload_id = multipart.named_upload(request)
-    address = address_of(permit, request.key)
-    await context.driver.upload(address, upload_id)
-    parts = await multipart.all_parts(context.driver, address, upload_id)
-    await context.driver.abort_upload(address, upload_id)
-    await give_back(context, permit, sum(part.size for part in parts.values()), 0)
+    freed = await context.driver.abort_upload(address_of(permit, request.key), upload_id)
+    await give_back(context, permit, freed, 0)
     return no_content()
 
 

@@ -12,29 +12,17 @@ from email.errors import HeaderParseError
 from email.header import decode_header
 from urllib.parse import unquote_plus
 
-from workspacesio.nodes.values import ObjectInfo, ObjectMetadata
+from workspacesio.nodes.values import CONTENT_HEADERS, DEFAULT_CONTENT_TYPE, ObjectInfo, ObjectMetadata
 from workspacesio.s3.checksums import HEADER_PREFIX
 from workspacesio.s3.dates import http_date
 from workspacesio.s3.error_codes import ErrorCode, S3Error
+from workspacesio.s3.exchange import Headers
 from workspacesio.s3.request import Request
-from workspacesio.s3.rsgi import Headers
 from workspacesio.s3.streaming_body import stored_content_encoding
 
 USER_PREFIX = "x-amz-meta-"
 MAX_USER_BYTES = 2048
 MAX_TAGS = 10
-
-CONTENT_HEADERS = (
-    "content-type",
-    "cache-control",
-    "content-disposition",
-    "content-encoding",
-    "content-language",
-    "expires",
-    "x-amz-website-redirect-location",
-)
-
-DEFAULT_CONTENT_TYPE = "binary/octet-stream"
 
 _ACCEPTED_ACLS = frozenset(("private", "bucket-owner-full-control"))
 

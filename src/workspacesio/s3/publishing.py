@@ -68,8 +68,8 @@ async def publish(
 ) -> Published:
     """Make what is staged the object. The caller discards `staged` where this raises.
 
-    `event`: S3's event name. `counted_bytes`: what was committed for the parts of this upload already. The event
-    speaks of objects alone, so its delta is that of the object.
+    `event`: S3's event name. `counted_bytes`: what was committed for the parts of this upload already, as far as
+    is known before it ends. The event speaks of objects alone, so its delta is that of the object.
     """
     await decide_again(context, permit, address, source)
     replaced = await staged.current_size()
@@ -88,7 +88,7 @@ async def publish(
         raise
     delta_bytes = published.info.size - (published.replaced_size or 0)
     delta_objects = int(published.replaced_size is None)
-    await recorded(context.authority.commit(reservation, delta_bytes - counted_bytes, delta_objects))
+    await recorded(context.authority.commit(reservation, delta_bytes - published.parts_bytes, delta_objects))
     await happened(
         context,
         permit,

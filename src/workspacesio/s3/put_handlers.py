@@ -7,11 +7,11 @@ from workspacesio.s3.body import expect_body
 from workspacesio.s3.checksums import ChecksumType
 from workspacesio.s3.conditions import write_preconditions
 from workspacesio.s3.context import Context, address_of
+from workspacesio.s3.exchange import Headers
 from workspacesio.s3.object_metadata import checksum_headers, metadata_from, refuse_unsupported
 from workspacesio.s3.publishing import publish
 from workspacesio.s3.request import Request
 from workspacesio.s3.responses import Response
-from workspacesio.s3.rsgi import Headers
 
 
 async def put_object(context: Context, request: Request) -> Response:

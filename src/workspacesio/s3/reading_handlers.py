@@ -21,13 +21,13 @@ from workspacesio.s3.conditions import (
 from workspacesio.s3.context import Context, address_of
 from workspacesio.s3.dates import http_date, parse_http_date, whole_seconds
 from workspacesio.s3.error_codes import ErrorCode, S3Error
+from workspacesio.s3.exchange import Headers
 from workspacesio.s3.object_metadata import (
     checksum_headers,
     object_headers,
 )
 from workspacesio.s3.request import Request
 from workspacesio.s3.responses import ObjectResponse, Response
-from workspacesio.s3.rsgi import Headers
 
 _VERSION_ID = re.compile(r"[A-Za-z0-9._\-]{32}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 from workspacesio.s3.canonical_request import RequestQuery, fold_headers
 from workspacesio.s3.error_codes import ErrorCode, S3Error
+from workspacesio.s3.exchange import Exchange, Head
 from workspacesio.s3.request_body import BodyLimits, RequestBody
-from workspacesio.s3.rsgi import HTTPProtocol, Scope
 
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 
@@ -73,30 +73,25 @@ class Request:
         return value if most is None else min(value, most)
 
 
-def parse_request(scope: Scope, protocol: HTTPProtocol, request_id: str, limits: BodyLimits) -> Request:
+def parse_request(head: Head, exchange: Exchange, request_id: str, limits: BodyLimits) -> Request:
     """The request, or S3Error for one that can't be understood."""
-    items = scope.headers.items()
+    items = head.headers
     headers = dict(items)
     if len(headers) != len(items):
         headers = fold_headers(items)
-    if "host" not in headers and scope.authority:
-        headers["host"] = scope.authority
-    path = scope.path
+    if "host" not in headers and head.authority:
+        headers["host"] = head.authority
+    path = head.path
     if not path.startswith("/"):
         raise S3Error(ErrorCode.InvalidURI)
-    method = scope.method
-    unreadable: frozenset[str] = frozenset()
-    if method in ("PUT", "POST"):
-        # The server hands over no value for a header that isn't ASCII: it must not be lost in silence.
-        unreadable = frozenset(scope.headers.keys()).difference(headers)
     return Request(
-        method=method,
+        method=head.method,
         path=path,
-        query=RequestQuery(scope.query_string),
+        query=RequestQuery(head.query_string),
         headers=headers,
-        body=RequestBody(protocol, headers, limits),
+        body=RequestBody(exchange, headers, limits),
         request_id=request_id,
-        scheme=scope.scheme,
-        client=scope.client,
-        unreadable_headers=unreadable,
+        scheme=head.scheme,
+        client=head.client,
+        unreadable_headers=head.unreadable,
     )

@@ -1,7 +1,7 @@
 """The bytes of a request as they arrive: counted, bounded in time, read once.
 
-A client that goes away in the middle of a body just ends the iteration, so the bytes are counted against
-the declared length and a short body is IncompleteBody. A client that sends too slowly is RequestTimeout.
+The bytes are counted against the declared length; a body that breaks off is IncompleteBody, and a client that
+sends too slowly gets RequestTimeout.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from workspacesio.s3.error_codes import ErrorCode, S3Error
-from workspacesio.s3.rsgi import HTTPProtocol, ProtocolClosed
+from workspacesio.s3.exchange import ClientGone, Exchange
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,10 @@ _AT_ONCE = 64 * 1024
 class RequestBody:
     """`length` is the declared Content-Length, None with Transfer-Encoding: chunked."""
 
-    __slots__ = ("_arriving", "_begun", "_ended", "_given_up", "_limits", "_protocol", "awaits_continue", "length")
+    __slots__ = ("_arriving", "_begun", "_ended", "_exchange", "_given_up", "_limits", "awaits_continue", "length")
 
-    def __init__(self, protocol: HTTPProtocol, headers: Mapping[str, str], limits: BodyLimits) -> None:
-        self._protocol = protocol
+    def __init__(self, exchange: Exchange, headers: Mapping[str, str], limits: BodyLimits) -> None:
+        self._exchange = exchange
         self._limits = limits
         self._arriving: AsyncIterator[bytes] | None = None
         self._begun = False
@@ -91,14 +91,14 @@ class RequestBody:
             async with asyncio.timeout(self._limits.drained_seconds):
                 while (chunk := await self._next()) is not None and left >= 0:
                     left -= len(chunk)
-        except (TimeoutError, ProtocolClosed):
+        except (TimeoutError, ClientGone):
             return False
         return self._ended
 
     async def _next(self) -> bytes | None:
         """What comes next, or None at the end."""
         if self._arriving is None:
-            self._arriving = aiter(self._protocol)
+            self._arriving = aiter(self._exchange)
         try:
             return await anext(self._arriving)
         except StopAsyncIteration:
@@ -113,7 +113,7 @@ class RequestBody:
         try:
             if self.length is not None and self.length <= _AT_ONCE:
                 async with asyncio.timeout(limits.idle_seconds):
-                    whole = await self._protocol()
+                    whole = await self._exchange()
                 self._ended = True
                 yield whole
                 return
@@ -128,6 +128,6 @@ class RequestBody:
         except TimeoutError:
             self._given_up = True
             raise S3Error(ErrorCode.RequestTimeout) from None
-        except ProtocolClosed:
+        except ClientGone:
             self._given_up = True
             raise S3Error(ErrorCode.IncompleteBody) from None

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from workspacesio.nodes.driver import OpenedObject
-from workspacesio.s3.rsgi import Headers
+from workspacesio.s3.exchange import Headers
 
 XML = ("content-type", "application/xml")
 

@@ -1,13 +1,14 @@
-"""Puts the parts together: what granian loads in each of its processes."""
+"""Puts the parts together: what each process of the API and of the endpoint runs."""
 
-import asyncio
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from workspacesio.api.app import create_app
 from workspacesio.api.context import ServerContext
 from workspacesio.cli.server.parent_death import die_with_parent
 from workspacesio.cli.server.state import ServerState, prepare_state
+from workspacesio.cli.server.stopping import is_stopping
 from workspacesio.s3.app import Endpoint
 from workspacesio.s3.context import EndpointSettings
 from workspacesio.services.authority import DatabaseAuthority
@@ -43,6 +44,7 @@ def make_api() -> object:
             keyring=state.keyring,
             drivers=Drivers(database, state.settings, state.keyring),
             clock=utc_now,
+            stopping=is_stopping,
         )
     )
 
@@ -51,25 +53,28 @@ class ServedEndpoint(Endpoint):
     """The endpoint with what lives as long as its process: the journal, which is written out at the end."""
 
     def __init__(
-        self, authority: DatabaseAuthority, drivers: Drivers, journal: Journal, settings: Settings
+        self,
+        authority: DatabaseAuthority,
+        drivers: Drivers,
+        journal: Journal,
+        settings: Settings,
+        stopping: Callable[[], bool],
     ) -> None:
-        super().__init__(
-            authority, drivers.served, EndpointSettings(region=REGION, cors_origins=settings.cors_origins)
-        )
+        endpoint = EndpointSettings(region=REGION, cors_origins=settings.cors_origins, stopping=stopping)
+        super().__init__(authority, drivers.served, endpoint)
         self._journal = journal
         self._node_drivers = drivers
 
-    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        loop.call_soon(self._journal.start)
+    def start(self) -> None:
+        self._journal.start()
 
-    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
-        loop.run_until_complete(self._journal.stop())
-        loop.run_until_complete(self._node_drivers.close())
+    async def stop(self) -> None:
+        await self._journal.stop()
+        await self._node_drivers.close()
 
 
-def make_endpoint() -> ServedEndpoint:
-    """The RSGI application."""
-    die_with_parent()
+def make_endpoint(stopping: Callable[[], bool] = lambda: False) -> ServedEndpoint:
+    """The endpoint of one process. While that is `stopping`, answers that last for hours end."""
     state = current_state()
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     logging.getLogger("workspacesio.s3.access").setLevel(
@@ -80,4 +85,5 @@ def make_endpoint() -> ServedEndpoint:
     authority = DatabaseAuthority(
         database, state.keyring, RightsCache(database, generation_reader(database)), journal, utc_now
     )
-    return ServedEndpoint(authority, Drivers(database, state.settings, state.keyring), journal, state.settings)
+    drivers = Drivers(database, state.settings, state.keyring)
+    return ServedEndpoint(authority, drivers, journal, state.settings, stopping)

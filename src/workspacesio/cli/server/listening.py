@@ -1,7 +1,7 @@
 """Where the service listens, checked before any part is started: a mistake there is one sentence, at once.
 
-The endpoint's processes share their port by SO_REUSEPORT, with which the kernel would let a second service of
-the same account listen beside the first and take half of its requests. So each port is bound once here without it.
+The API's process listens with SO_REUSEPORT, with which the kernel would let a second service of the same account
+listen beside the first and take half of its requests. So each port is bound once here without it.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The parts of the service, each run as a process (granian then starts workers of its own)."""
+"""The parts of the service, each run as a process; API and endpoint start workers of their own."""
 
 import asyncio
 import signal
@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.log import LogLevels
-from granian.server import Server
 
+from workspacesio.cli.server import stopping
+from workspacesio.cli.server.endpoint_workers import serve_endpoint
 from workspacesio.cli.server.listening import Listening
 from workspacesio.cli.server.state import ServerState
 from workspacesio.cli.server.upkeep import Upkeep
@@ -24,22 +25,8 @@ def run_role(
     `when_running` is called once it can be stopped in order.
     """
     runners: dict[str, Callable[[], None]] = {
-        "api": lambda: _serve_http(
-            "workspacesio.cli.server.applications:make_api",
-            Interfaces.ASGI,
-            listening,
-            listening.port,
-            1,
-            when_running,
-        ),
-        "s3": lambda: _serve_http(
-            "workspacesio.cli.server.applications:make_endpoint",
-            Interfaces.RSGI,
-            listening,
-            listening.s3_port,
-            state.settings.workers,
-            when_running,
-        ),
+        "api": lambda: _serve_api(listening, when_running),
+        "s3": lambda: serve_endpoint(listening, state.settings.workers, when_running),
         "worker": lambda: asyncio.run(_work(state, when_running)),
     }
     try:
@@ -49,20 +36,14 @@ def run_role(
     return 0
 
 
-def _serve_http(  # noqa: PLR0917 - what a server is made of
-    target: str,
-    interface: Interfaces,
-    listening: Listening,
-    port: int,
-    workers: int,
-    when_running: Callable[[], None],
-) -> None:
-    server = Server(
-        target,
+def _serve_api(listening: Listening, when_running: Callable[[], None]) -> None:
+    stopping.begin()
+    server = stopping.StoppingServer(
+        "workspacesio.cli.server.applications:make_api",
         address=listening.address,
-        port=port,
-        interface=interface,
-        workers=workers,
+        port=listening.port,
+        interface=Interfaces.ASGI,
+        workers=1,
         loop=Loops.uvloop,
         http=HTTPModes.http1,
         websockets=False,

@@ -85,7 +85,6 @@ def _prepare_service(state: ServerState, arguments: argparse.Namespace, folder: 
                     bucket=arguments.bucket,
                     buckets=arguments.buckets,
                     managed=arguments.managed,
-                    read_only=arguments.read_only,
                     serve_owner_only=arguments.serve_owner_only,
                     cross_filesystems=arguments.cross_filesystems,
                     now=now,

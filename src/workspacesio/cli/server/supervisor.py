@@ -17,8 +17,6 @@ from types import FrameType
 
 from workspacesio.cli.server.parent_death import die_with_parent
 
-RESTART_PAUSE_SECONDS = 1.0
-MAX_RESTARTS = 5
 RESTART_WINDOW_SECONDS = 60.0
 STOP_SECONDS = 15.0
 
@@ -40,10 +38,15 @@ class Part:
 
 
 class Supervisor:
-    """`parts` are what each role runs in its own process, until it is told to stop; the result is its status."""
+    """`parts` are what each role runs in its own process, until it is told to stop; the result is its status.
 
-    def __init__(self, parts: Mapping[str, Callable[[], int]]) -> None:
+    A part that has ended is started again after `pause` seconds, `most` times a minute.
+    """
+
+    def __init__(self, parts: Mapping[str, Callable[[], int]], *, pause: float = 1.0, most: int = 5) -> None:
         self._parts = [Part(role, run) for role, run in parts.items()]
+        self._pause = pause
+        self._most = most
         self._stopping = False
 
     def run(self, when_ready: Callable[[], None]) -> int:
@@ -71,11 +74,11 @@ class Supervisor:
                 continue
             now = time.monotonic()
             part.restarts = [at for at in part.restarts if now - at < RESTART_WINDOW_SECONDS]
-            if len(part.restarts) >= MAX_RESTARTS:
+            if len(part.restarts) >= self._most:
                 print(f"wio serve: the {part.role} part keeps ending; see the lines above.", file=sys.stderr)
                 return False
             part.restarts.append(now)
-            time.sleep(RESTART_PAUSE_SECONDS)
+            time.sleep(self._pause)
             if self._stopping:
                 break
             print(f"wio serve: the {part.role} part ended; starting it again.", file=sys.stderr, flush=True)

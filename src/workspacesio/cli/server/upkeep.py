@@ -61,9 +61,8 @@ class Upkeep:
         )
         for node_id in await asyncio.to_thread(self._node_ids):
             try:
-                cleared = await self._drivers.served(node_id).clear_abandoned(
-                    self._settings.upload_max_age_seconds
-                )
+                driver = await self._drivers.served(node_id)
+                cleared = await driver.clear_abandoned(self._settings.upload_max_age_seconds)
             except NodeReadOnly:
                 continue
             except NodeError as error:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from workspacesio.nodes.driver import Buffer, StagedObject
-from workspacesio.nodes.errors import FolderTakesNoContent, NodeError, NodeRefused
+from workspacesio.nodes.errors import FolderTakesNoContent, NodeError, UploadBusy
 from workspacesio.nodes.folder import upload_folder
 from workspacesio.nodes.folder.assembling import Plan, assemble, listed_parts, plan
 from workspacesio.nodes.folder.json_files import read_json, write_json
@@ -142,10 +142,10 @@ class AssembledObject:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(COMPLETING, dir_fd=folder.fd)
                 raise
-        end_upload(node, folder, note, published.info.modified)
+        parts_bytes = end_upload(node, folder, note, published.info.modified)
         target.discard()
         completion.close()
-        return published
+        return replace(published, parts_bytes=parts_bytes)
 
 
 def _note(
@@ -160,15 +160,15 @@ def _note(
     }
 
 
-def end_upload(node: FolderNode, folder: UploadFolder, note: Mapping[str, Any], modified: float) -> None:
-    """Keep the answer for those who ask again, and remove the upload."""
+def end_upload(node: FolderNode, folder: UploadFolder, note: Mapping[str, Any], modified: float) -> int:
+    """Keep the answer for those who ask again, and remove the upload; returns its parts' bytes."""
     completed = node.staging.open_folder(folder.device_root, COMPLETED)
     try:
         name = folder.upload.upload_id.encode() + b".json"
         write_json(completed, name, {**note, "modified": modified}, durable=node.durable)
     finally:
         os.close(completed)
-    upload_folder.remove_upload(node, folder)
+    return upload_folder.remove_upload(node, folder)
 
 
 _Begun = tuple[Completion, Plan, PartList]
@@ -177,7 +177,8 @@ _Begun = tuple[Completion, Plan, PartList]
 async def complete(
     node: FolderNode, address: ObjectAddress, upload_id: str, requested: Sequence[RequestedPart]
 ) -> StagedObject:
-    """Assemble the listed parts. Raises NoSuchUpload, also when another completes or aborts the upload first."""
+    """Assemble the listed parts. Raises NoSuchUpload, also when another completes or aborts the upload first, and
+    UploadBusy when another has been about it for `_PATIENCE_SECONDS`."""
     if address.key.endswith("/"):
         raise FolderTakesNoContent("A key that ends with '/' is a folder here and can't have content.")
 
@@ -194,21 +195,21 @@ async def complete(
     return staged
 
 
-async def abort(node: FolderNode, address: ObjectAddress, upload_id: str) -> None:
-    """End the upload, once nobody is completing it. Raises NoSuchUpload for all but one who end it."""
+async def abort(node: FolderNode, address: ObjectAddress, upload_id: str) -> int:
+    """End the upload, once nobody is completing it; returns its parts' bytes. Raises as `complete`."""
 
-    async def attempt() -> bool | None:
+    async def attempt() -> int | None:
         return await node.in_thread(_abort, node, address, upload_id)
 
-    await _patiently(attempt)
+    return await _patiently(attempt)
 
 
 async def _patiently(attempt: Callable[[], Awaitable[T | None]]) -> T:
-    """What `attempt` gives, made again while it gives None. Raises NodeRefused when that takes too long."""
+    """What `attempt` gives, made again while it gives None. Raises UploadBusy when that takes too long."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while (result := await attempt()) is None:
         if time.monotonic() > deadline:
-            raise NodeRefused("This upload is being completed by another request.")
+            raise UploadBusy("Another request is ending this upload; try again when it has.")
         await asyncio.sleep(_POLL_SECONDS)
     return result
 
@@ -236,15 +237,14 @@ def _begin(
     return completion, planned, [[i.number, i.size, i.etag, i.checksums, i.modified] for i in infos]
 
 
-def _abort(node: FolderNode, address: ObjectAddress, upload_id: str) -> bool | None:
+def _abort(node: FolderNode, address: ObjectAddress, upload_id: str) -> int | None:
     completion = _exclusive(node, address, upload_id)
     if completion is None:
         return None
     try:
-        upload_folder.remove_upload(node, completion.folder)
+        return upload_folder.remove_upload(node, completion.folder)
     finally:
         completion.close()
-    return True
 
 
 def _exclusive(node: FolderNode, address: ObjectAddress, upload_id: str) -> Completion | None:

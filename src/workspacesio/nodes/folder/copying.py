@@ -9,7 +9,7 @@ from workspacesio.nodes.folder import syscalls
 from workspacesio.nodes.folder.node import FolderNode
 from workspacesio.nodes.folder.opening import open_object
 from workspacesio.nodes.folder.reading import OpenedFile
-from workspacesio.nodes.folder.receiving import Body, write_all
+from workspacesio.nodes.folder.receiving import Body, Receiving, write_all
 from workspacesio.nodes.folder.staging import StagedFile
 from workspacesio.nodes.values import ByteRange, ObjectAddress
 
@@ -28,7 +28,17 @@ async def open_source(
     return opened
 
 
-async def fill_body(opened: OpenedFile, body: Body, hashers: Sequence[Hasher]) -> None:
+async def fill_staged(opened: OpenedFile, staged: Receiving, hashers: Sequence[Hasher]) -> None:
+    """Bring what was opened into `staged` and finish it; where that fails it is discarded."""
+    try:
+        await _fill(opened, staged.body, hashers)
+        await staged.finish()
+    except BaseException:
+        await staged.discard()
+        raise
+
+
+async def _fill(opened: OpenedFile, body: Body, hashers: Sequence[Hasher]) -> None:
     """Bring what was opened into `body`."""
     small = opened.small()
     if small is not None:

@@ -6,6 +6,7 @@ A key becomes a place in `resolve`. GET: `opening`, `reading`. PUT: `staged`, `r
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 
 from workspacesio.domain.vocabulary import FolderLayout
 from workspacesio.nodes.driver import Hasher, OpenedObject, StagedObject, StagedPart
@@ -80,6 +81,10 @@ class FolderDriver:
             ends_single_credentials=True,
             lists_uploads=True,
             streams_events=True,
+            enforces_quotas=False,
+            hides_names=True,
+            refuses_uploads_under_way=True,
+            shares_any_name=True,
         )
         self.node = FolderNode(
             tree=tree,
@@ -91,6 +96,13 @@ class FolderDriver:
         )
         self._uploads = Uploads(self.node)
         self._snapshots = Snapshots(os.path.join(state, "listings", str(node_id)))
+
+    def change(self, *, read_only: bool, serve_owner_only: bool, cross_filesystems: bool) -> None:
+        """Whatever begins from now on goes by these. What is kept of the folder (names, records) isn't of them."""
+        self.node.read_only = read_only
+        creates_buckets = self.node.tree.layout is FolderLayout.BUCKETS and not read_only
+        self.abilities = replace(self.abilities, creates_buckets=creates_buckets)
+        self.node.tree.change(cross_filesystems=cross_filesystems, serve_owner_only=serve_owner_only)
 
     async def check(self) -> None:
         await self.node.in_thread(self.node.tree.check)
@@ -143,14 +155,10 @@ class FolderDriver:
     ) -> StagedObject:
         self._check_key(target)
         opened = await copying.open_source(self.node, source, None, source_etag)
-        staged = StagedBody(self.node, target, expected_size=opened.size_to_send, hashers=hashers)
         try:
             check_takes_content(target, opened.size_to_send)
-            await copying.fill_body(opened, staged.body, hashers)
-            await staged.finish()
-        except BaseException:
-            await staged.discard()
-            raise
+            staged = StagedBody(self.node, target, expected_size=opened.size_to_send, hashers=hashers)
+            await copying.fill_staged(opened, staged, hashers)
         finally:
             await opened.close()
         return staged
@@ -230,12 +238,7 @@ class FolderDriver:
         try:
             size = opened.size_to_send
             staged = await self._stage_part(target, upload_id, number, size, hashers)
-            try:
-                await copying.fill_body(opened, staged.body, hashers)
-                await staged.finish()
-            except BaseException:
-                await staged.discard()
-                raise
+            await copying.fill_staged(opened, staged, hashers)
         finally:
             await opened.close()
         return staged
@@ -256,9 +259,9 @@ class FolderDriver:
     ) -> ObjectInfo:
         return await self.node.in_thread(multipart.completed_before, self.node, address, upload_id, parts)
 
-    async def abort_upload(self, address: ObjectAddress, upload_id: str) -> None:
+    async def abort_upload(self, address: ObjectAddress, upload_id: str) -> int:
         self._check_writable()
-        await completing.abort(self.node, address, upload_id)
+        return await completing.abort(self.node, address, upload_id)
 
     async def uploads(
         self, scope: Scope, prefix: str, *, after: UploadMarker = FIRST_UPLOAD, max_uploads: int = 1000

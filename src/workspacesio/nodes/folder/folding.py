@@ -84,6 +84,7 @@ class Folding:
 
 
 def list_names(root_fd: int, folder: bytes) -> list[bytes]:
+    """The names in the folder at a place, as they are stored. Raises OSError."""
     fd = os.open(folder or b".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=root_fd)
     try:
         return [os.fsencode(name) for name in os.listdir(fd)]

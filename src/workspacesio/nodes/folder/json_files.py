@@ -8,6 +8,7 @@ import orjson
 
 
 def read_json(folder_fd: int, name: bytes) -> Any:
+    """What the file holds. Raises OSError, and ValueError for what is no JSON."""
     fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder_fd)
     with open(fd, "rb") as file:
         return orjson.loads(file.read())

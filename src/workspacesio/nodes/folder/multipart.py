@@ -77,6 +77,7 @@ def find_upload(node: FolderNode, address: ObjectAddress, upload_id: str) -> Upl
 def list_parts(
     node: FolderNode, address: ObjectAddress, upload_id: str, after: int, max_parts: int
 ) -> tuple[list[PartInfo], bool]:
+    """The acknowledged parts behind number `after`, and whether more follow. Raises NoSuchUpload."""
     with opened_upload(node, address, upload_id) as folder:
         numbers = [number for number in folder.part_numbers() if number > after]
         found = (folder.part(number) for number in numbers[:max_parts])

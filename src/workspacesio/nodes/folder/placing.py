@@ -134,6 +134,7 @@ def _remove_if_made(node: FolderNode, folder: bytes) -> bool:
 
 @contextmanager
 def opened_folder(node: FolderNode, place: bytes) -> Iterator[int]:
+    """A descriptor of the folder at `place`, for a while. Raises OSError."""
     fd = node.tree.open_folder(place)
     try:
         yield fd

@@ -192,5 +192,6 @@ def check_preconditions(node: FolderNode, target: Target, preconditions: Precond
 
 
 def compare_etag(etag: str, preconditions: Preconditions) -> None:
+    """Raises PreconditionFailed unless If-Match names this ETag, or any."""
     if preconditions.if_match not in (None, "*", etag):
         raise PreconditionFailed("The object is not the one that was named.")

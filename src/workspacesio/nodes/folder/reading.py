@@ -144,6 +144,8 @@ def _close_after(reading: "asyncio.Future[Any]", fd: int) -> None:
 
 
 def same_version(before: os.stat_result, now: os.stat_result) -> bool:
+    """Whether the content is the same. Where only the ctime differs it may have been rewritten and its mtime set
+    back, unless the number of links says that it was replaced or linked."""
     if now.st_size != before.st_size or now.st_mtime_ns != before.st_mtime_ns:
         return False
     return now.st_ctime_ns == before.st_ctime_ns or now.st_nlink != before.st_nlink

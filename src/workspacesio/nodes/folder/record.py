@@ -19,23 +19,12 @@ from typing import Any
 
 import orjson
 
-from workspacesio.nodes.values import ObjectMetadata, PartInfo
+from workspacesio.nodes.values import CONTENT_HEADERS, DEFAULT_CONTENT_TYPE, ObjectMetadata, PartInfo
 
 EMPTY_MD5 = "d41d8cd98f00b204e9800998ecf8427e"
-DEFAULT_CONTENT_TYPE = "binary/octet-stream"
 
-_HEADERS = frozenset(
-    {
-        "content-type",
-        "cache-control",
-        "content-disposition",
-        "content-encoding",
-        "content-language",
-        "expires",
-        "x-amz-website-redirect-location",
-    }
-)
-"""Those of `ObjectMetadata`. Any other, such as `content-length` or `set-cookie`, was written by hand."""
+_HEADERS = frozenset(CONTENT_HEADERS)
+"""Any other, such as `content-length` or `set-cookie`, was written by hand."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 """What must not get into a header of an answer."""

@@ -42,10 +42,16 @@ class RootFolder:
         self._real_path = b""
         self._opening = threading.Lock()
         self._retired: deque[tuple[float, int]] = deque()
-        self._resolve = syscalls.RESOLVE_BENEATH | syscalls.RESOLVE_NO_MAGICLINKS | syscalls.RESOLVE_NO_SYMLINKS
-        if not cross_filesystems:
-            self._resolve |= syscalls.RESOLVE_NO_XDEV
-        self._resolve_cached = self._resolve | syscalls.RESOLVE_CACHED
+        self._resolve, self._resolve_cached = _resolve_flags(cross_filesystems=cross_filesystems)
+
+    def change(self, *, cross_filesystems: bool, serve_owner_only: bool) -> None:
+        """From now on; what a thread has begun may still go by what was before."""
+        with self._opening:
+            self.cross_filesystems = cross_filesystems
+            self._resolve, self._resolve_cached = _resolve_flags(cross_filesystems=cross_filesystems)
+            self._serve_owner_only = serve_owner_only
+            opened = self._root_fd >= 0
+            self.serves_closed = serve_owner_only or (opened and folder_closed(self.root_stat.st_mode))
 
     def check(self) -> None:
         """Raise NodeDown unless the folder at the path is the one that was added. One system call if it is."""
@@ -104,6 +110,14 @@ class RootFolder:
         if self._root_fd < 0:
             raise NodeDown("The node's folder is missing or can't be reached.")
         return self._root_fd
+
+
+def _resolve_flags(*, cross_filesystems: bool) -> tuple[int, int]:
+    """How places are opened (openat2(2)): in general, and only from the kernel's caches."""
+    flags = syscalls.RESOLVE_BENEATH | syscalls.RESOLVE_NO_MAGICLINKS | syscalls.RESOLVE_NO_SYMLINKS
+    if not cross_filesystems:
+        flags |= syscalls.RESOLVE_NO_XDEV
+    return flags, flags | syscalls.RESOLVE_CACHED
 
 
 def _same_folder(one: os.stat_result, other: os.stat_result) -> bool:

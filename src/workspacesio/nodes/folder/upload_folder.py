@@ -205,8 +205,11 @@ def staging_root(node: FolderNode, address: ObjectAddress) -> bytes:
     return node.staging.device_root(folder)
 
 
-def remove_upload(node: FolderNode, folder: UploadFolder) -> None:
-    """End an upload: it is gone at once by a rename, then its files are removed."""
+def remove_upload(node: FolderNode, folder: UploadFolder) -> int:
+    """End an upload: it is gone at once by a rename, then its files are removed. Returns its parts' bytes.
+
+    These are summed up once it is gone: no part is acknowledged after that.
+    """
     parent_place, _, name = folder.place.rpartition(b"/")
     parent = node.tree.open_folder(parent_place)
     gone = b"gone-" + name + b"-" + secrets.token_hex(4).encode()
@@ -214,7 +217,9 @@ def remove_upload(node: FolderNode, folder: UploadFolder) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.rename(name, gone, src_dir_fd=parent, dst_dir_fd=parent)
             node.sync(parent)
+        stored = [folder.part(number) for number in folder.part_numbers()]
         remove_folder(gone, folder.fd, parent)
+        return sum(part.info.size for part in stored if part is not None)
     finally:
         os.close(parent)
 

@@ -59,4 +59,5 @@ def contains(folder: bytes, place: bytes) -> bool:
 
 
 def closed(mode: int) -> bool:
+    """`folder_closed` or `file_closed`, by what it is."""
     return folder_closed(mode) if stat.S_ISDIR(mode) else file_closed(mode)
