@@ -6,16 +6,18 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
-from workspacesio.domain.permissions import (
+from workspacesio.domain.facts import (
     Caller,
+    GroupFacts,
     Narrowing,
     NodeFacts,
     RootFacts,
+    ServiceFacts,
     ShareFacts,
     Target,
     WorkspaceFacts,
 )
-from workspacesio.domain.vocabulary import Action, CreatePolicy, Level, RootType, SubjectKind
+from workspacesio.domain.vocabulary import Action, AddNodePolicy, CreatePolicy, Level, RootType, SubjectKind
 
 NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
 FOLDERS = ["", "a/", "a/b/", "ab/", "b/"]
@@ -31,6 +33,8 @@ callers = st.builds(Caller, ids, st.booleans() | st.just(True), st.booleans(), i
 nodes = st.builds(NodeFacts, ids, ids, st.booleans(), st.booleans())
 roots = st.builds(RootFacts, ids, st.sampled_from(RootType), id_sets, st.sampled_from(CreatePolicy), id_sets)
 workspaces = st.builds(WorkspaceFacts, ids, ids)
+groups = st.builds(GroupFacts, ids, id_sets)
+services = st.builds(ServiceFacts, st.sampled_from(AddNodePolicy), id_sets)
 
 
 @st.composite
@@ -49,5 +53,12 @@ def _shares(draw: st.DrawFn) -> ShareFacts:
 shares = _shares()
 share_lists = st.lists(shares, max_size=5).map(tuple)
 targets = st.builds(
-    Target, st.none() | nodes, st.none() | roots, st.none() | workspaces, st.sampled_from(PATHS), share_lists
+    Target,
+    st.none() | nodes,
+    st.none() | roots,
+    st.none() | workspaces,
+    st.sampled_from(PATHS),
+    share_lists,
+    st.none() | groups,
+    services,
 )

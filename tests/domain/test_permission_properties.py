@@ -22,18 +22,8 @@ from domain.permission_facts import (
     targets,
     workspaces,
 )
-from workspacesio.domain.permissions import (
-    UNNARROWED,
-    Allowed,
-    Caller,
-    Narrowing,
-    ShareFacts,
-    Target,
-    WorkspaceFacts,
-    decide,
-    granted_level,
-    sharing_limit,
-)
+from workspacesio.domain.facts import UNNARROWED, Caller, Narrowing, ShareFacts, Target, WorkspaceFacts
+from workspacesio.domain.permissions import Allowed, decide, granted_level, sharing_limit
 from workspacesio.domain.vocabulary import DATA_ACTIONS, READING_ACTIONS, Action, Level, SubjectKind
 
 many = settings(max_examples=150, deadline=None)

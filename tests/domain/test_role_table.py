@@ -7,6 +7,8 @@ Columns are the actions in the order of `Action`, in the groups data, workspace,
     root       see create-workspace import change quota
     node       see change create-root buckets
     service    add-node users change audit
+
+Groups, adding folders and making groups have tables of their own: nothing of the above gives them.
 """
 
 from __future__ import annotations
@@ -16,22 +18,23 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from workspacesio.domain.permissions import (
-    Allowed,
+from workspacesio.domain.facts import (
     Caller,
-    Denied,
+    GroupFacts,
     Narrowing,
     NodeFacts,
     RootFacts,
+    ServiceFacts,
     ShareFacts,
     Target,
     WorkspaceFacts,
-    decide,
 )
+from workspacesio.domain.permissions import Allowed, Denied, decide
 from workspacesio.domain.vocabulary import (
     DATA_ACTIONS,
     READING_ACTIONS,
     Action,
+    AddNodePolicy,
     CreatePolicy,
     Level,
     RootType,
@@ -214,13 +217,17 @@ TABLE = {
 }
 
 
+_ELSEWHERE = (Action.ADD_FOLDER, Action.CREATE_GROUP)
+IN_TABLE = [action for action in Action if action.area != "group" and action not in _ELSEWHERE]
+
+
 @pytest.mark.parametrize("name", TABLE)
 def test_role_table(name: str) -> None:
     case = TABLE[name]
     cells = case.allowed.replace(" ", "")
-    assert len(cells) == len(Action)
+    assert len(cells) == len(IN_TABLE)
     wrong = []
-    for action, cell in zip(Action, cells, strict=True):
+    for action, cell in zip(IN_TABLE, cells, strict=True):
         verdict = decide(case.caller, action, case.target(), NOW)
         if isinstance(verdict, Allowed) is not (cell != "."):
             wrong.append((action, verdict))
@@ -228,10 +235,73 @@ def test_role_table(name: str) -> None:
 
 
 def test_the_table_has_every_action_in_its_column() -> None:
-    areas = [word.split(".")[0] for word in (action.value for action in Action)]
+    areas = [action.area for action in IN_TABLE]
     assert [areas.count(area) for area in ("data", "workspace", "root", "node", "service")] == [3, 7, 5, 4, 4]
     assert [len(group) for group in OPERATES.split(" ")] == [3, 7, 5, 4, 4]
     assert areas == sorted(areas, key=("data", "workspace", "root", "node", "service").index)
+
+
+MEMBER, GROUP_MANAGER = 41, 42
+GROUP_FACTS = GroupFacts(GROUP, frozenset({GROUP_MANAGER}))
+
+
+def outsider(user_id: int = USER, *, enabled: bool = True, admin: bool = False) -> Caller:
+    return Caller(user_id, enabled, admin, frozenset({7, 8}))
+
+
+@pytest.mark.parametrize(
+    ("caller", "allowed"),
+    [
+        # see change leave create
+        (outsider(), "...g"),
+        (outsider(OPERATOR), "...g"),
+        (user(MEMBER), "s.lg"),
+        (user(GROUP_MANAGER), "sclg"),
+        (outsider(admin=True), "sc.g"),
+        (user(admin=True), "sclg"),
+        (user(GROUP_MANAGER, narrowing=to_reading), "s..."),
+        (replace(outsider(admin=True), narrowing=to_reading), "s..."),
+        (user(GROUP_MANAGER, admin=True, narrowing=to_this), "...."),
+        (user(GROUP_MANAGER, admin=True, enabled=False), "...."),
+    ],
+)
+def test_groups(caller: Caller, allowed: str) -> None:
+    target = Target(NODE, ROOT, WORKSPACE, "", every_share, GROUP_FACTS)
+    actions = (Action.SEE_GROUP, Action.CHANGE_GROUP, Action.LEAVE_GROUP, Action.CREATE_GROUP)
+    found = "".join(
+        cell if decide(caller, action, target, NOW) else "." for action, cell in zip(actions, "sclg", strict=True)
+    )
+    assert found == allowed
+
+
+def test_a_manager_of_one_group_is_none_of_another() -> None:
+    other = GroupFacts(GROUP + 1, frozenset({MEMBER}))
+    for action in (Action.SEE_GROUP, Action.CHANGE_GROUP):
+        assert decide(user(GROUP_MANAGER), action, Target(group=other), NOW) == Denied("not_a_group_manager")
+    assert decide(user(), Action.LEAVE_GROUP, Target(group=other), NOW) == Denied("not_a_member")
+
+
+@pytest.mark.parametrize(
+    ("service", "named", "others"),
+    [
+        (ServiceFacts(), False, False),
+        (ServiceFacts(AddNodePolicy.NOBODY, frozenset({USER})), False, False),
+        (ServiceFacts(AddNodePolicy.USERS), False, False),
+        (ServiceFacts(AddNodePolicy.USERS, frozenset({USER})), True, False),
+        (ServiceFacts(AddNodePolicy.EVERYONE), True, True),
+    ],
+)
+def test_who_adds_nodes(service: ServiceFacts, named: bool, others: bool) -> None:
+    """Servers: administrators and whom they let. Folders of the service's machine: administrators alone."""
+    target = Target(service=service)
+    assert bool(decide(user(), Action.ADD_NODE, target, NOW)) is named
+    assert bool(decide(user(OWNER), Action.ADD_NODE, target, NOW)) is others
+    assert decide(user(OWNER, admin=True), Action.ADD_NODE, target, NOW) == Allowed("administrator")
+    for caller in (user(enabled=False), user(narrowing=to_reading), user(narrowing=to_this)):
+        assert not decide(caller, Action.ADD_NODE, target, NOW)
+    for action in (Action.ADD_FOLDER, Action.MANAGE_USERS, Action.CHANGE_SERVICE, Action.SEE_AUDIT):
+        assert decide(user(), action, target, NOW) == Denied("not_an_administrator")
+        assert decide(user(admin=True), action, target, NOW) == Allowed("administrator")
 
 
 @pytest.mark.parametrize("action", Action)
@@ -266,6 +336,8 @@ def test_a_narrowing_to_workspaces_leaves_no_service_root_or_node() -> None:
         ("nobody else creates in unmanaged roots", Action.CREATE_WORKSPACE, "root_is_unmanaged"),
         ("root manager", Action.CHANGE_NODE, "not_the_operator"),
         ("operator", Action.MANAGE_USERS, "not_an_administrator"),
+        ("operator", Action.ADD_NODE, "not_a_node_adder"),
+        ("operator", Action.SEE_GROUP, "no_group_here"),
     ],
 )
 def test_reasons(name: str, action: Action, reason: str) -> None:

@@ -16,6 +16,7 @@ from domain.policy_grants import BUCKETS, FOLDERS, KEYS, MOMENTS, NOW, gives, gr
 from workspacesio.domain.s3_policies import (
     MAX_MOMENTS,
     Grant,
+    Language,
     TooLong,
     compile_documents,
     refresh_at,
@@ -179,6 +180,20 @@ def test_a_session_policy_is_never_cut() -> None:
     assert len(fitting.encode()) == refused.value.length
     with pytest.raises(TooLong):
         session_policy(grants, max_characters=refused.value.length - 1)
+
+
+@many
+@given(grant_lists, buckets, keys, moments, st.sampled_from(READS + WRITES + NEVER))
+@example([], "alpha", "a/k", NOW, "s3:GetObject")
+def test_policies_for_aws_give_what_those_for_minio_give(
+    grants: list[Grant], bucket: str, key: str, moment: datetime, action: str
+) -> None:
+    asked = Asked(action, bucket, key, moment)
+    for_minio, for_aws = (
+        session_policy(grants, max_characters=100_000, language=language) for language in Language
+    )
+    assert allowed([for_aws], asked) == allowed([for_minio], asked)
+    assert json.loads(for_aws)["Statement"], "a policy without a statement is none"
 
 
 def test_a_grant_that_fits_no_document_is_refused() -> None:

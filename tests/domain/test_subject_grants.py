@@ -9,16 +9,8 @@ from hypothesis import given, settings
 
 from domain.permission_facts import FOLDERS as SHARED
 from domain.permission_facts import NOW, callers, moments, nodes, roots, share_lists, workspaces
-from workspacesio.domain.permissions import (
-    UNNARROWED,
-    Caller,
-    NodeFacts,
-    RootFacts,
-    ShareFacts,
-    Target,
-    WorkspaceFacts,
-    decide,
-)
+from workspacesio.domain.facts import UNNARROWED, Caller, NodeFacts, RootFacts, ShareFacts, Target, WorkspaceFacts
+from workspacesio.domain.permissions import decide
 from workspacesio.domain.s3_policies import Grant
 from workspacesio.domain.subject_grants import EVERYONE, PlacedWorkspace, grants_by_subject
 from workspacesio.domain.vocabulary import Action, Level, SubjectKind

@@ -8,14 +8,21 @@ from hypothesis import strategies as st
 
 from workspacesio.domain.authority import Identified, Principal
 from workspacesio.domain.errors import Conflict, Invalid, TooManyAttempts, WorkspacesIOError
-from workspacesio.domain.permissions import UNNARROWED, Allowed, Denied
-from workspacesio.domain.vocabulary import Level, RootType
+from workspacesio.domain.facts import UNNARROWED
+from workspacesio.domain.permissions import Allowed, Denied
+from workspacesio.domain.vocabulary import Level, NodeKind, RootType
 
 
 def test_levels_are_ordered_and_have_words() -> None:
     assert Level.READ < Level.READWRITE < Level.OWN
     assert [level.word for level in Level] == ["read", "readwrite", "own"]
     assert [Level.from_word(level.word) for level in Level] == list(Level)
+
+
+def test_no_kind_of_server_both_keeps_policies_and_issues_sessions() -> None:
+    """A right is taken back either by what the server keeps or by its keys' end."""
+    assert [kind for kind in NodeKind if kind.keeps_policies] == [NodeKind.MINIO]
+    assert [kind for kind in NodeKind if kind.issues_sessions] == [NodeKind.MINIO_PLAIN, NodeKind.AWS]
 
 
 @given(st.text())

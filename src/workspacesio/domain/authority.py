@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from workspacesio.domain.permissions import Denied, Narrowing
+from workspacesio.domain.facts import Narrowing
+from workspacesio.domain.permissions import Denied
 from workspacesio.domain.vocabulary import Action
 
 
@@ -94,6 +95,8 @@ class Event:
     """Something happened to an object. `name` is S3's event name, such as `s3:ObjectCreated:Put`.
 
     `size` and `etag` are None for removals. `delta_bytes` and `delta_objects` are what usage changes by.
+    `sequencer` and `arrival` are there where a node's server told it: what orders events of one key, and what one
+    that is told twice is known by.
     """
 
     name: str
@@ -108,6 +111,8 @@ class Event:
     delta_bytes: int = 0
     delta_objects: int = 0
     event_id: int = 0
+    sequencer: str | None = None
+    arrival: bytes | None = None
 
 
 class Authority(Protocol):

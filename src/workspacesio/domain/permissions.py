@@ -12,120 +12,11 @@ node that is read-only. Those two reasons come last because they are said to the
 must not learn from them that something is there.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
-from workspacesio.domain.vocabulary import (
-    READING_ACTIONS,
-    Action,
-    CreatePolicy,
-    Level,
-    RootType,
-    SubjectKind,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Narrowing:
-    """What a credential or API key was cut down to. None means every workspace."""
-
-    workspaces: frozenset[int] | None = None
-    read_only: bool = False
-
-    def within(self, other: "Narrowing") -> "Narrowing":
-        """Both at once: a token that was made with a narrowed token takes away what either takes away."""
-        if self.workspaces is None:
-            workspaces = other.workspaces
-        elif other.workspaces is None:
-            workspaces = self.workspaces
-        else:
-            workspaces = self.workspaces & other.workspaces
-        return Narrowing(workspaces, self.read_only or other.read_only)
-
-
-UNNARROWED = Narrowing()
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks: a user with the narrowing of what they signed in with."""
-
-    user_id: int
-    enabled: bool = True
-    administrator: bool = False
-    groups: frozenset[int] = frozenset()
-    narrowing: Narrowing = UNNARROWED
-
-
-@dataclass(frozen=True, slots=True)
-class NodeFacts:
-    """`run_by_service`: the node belongs to the service itself, so administrators act as its operators."""
-
-    node_id: int
-    operator_id: int
-    run_by_service: bool = False
-    read_only: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RootFacts:
-    root_id: int
-    type: RootType
-    managers: frozenset[int] = frozenset()
-    create_policy: CreatePolicy = CreatePolicy.EVERYONE
-    creators: frozenset[int] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class WorkspaceFacts:
-    workspace_id: int
-    owner_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class ShareFacts:
-    """A share of a folder ('' or 'a/b/', relative to the workspace) to a subject, until it expires."""
-
-    subject_kind: SubjectKind
-    subject_id: int | None
-    level: Level
-    folder: str = ""
-    expires_at: datetime | None = None
-    share_id: int = 0
-
-    def concerns(self, caller: Caller) -> bool:
-        if self.subject_kind is SubjectKind.EVERYONE:
-            return True
-        if self.subject_kind is SubjectKind.USER:
-            return self.subject_id == caller.user_id
-        return self.subject_id in caller.groups
-
-    def holds(self, now: datetime) -> bool:
-        return self.expires_at is None or now < self.expires_at
-
-    def covers(self, path: str) -> bool:
-        """`path` begins with the share's folder (which ends in a slash) and doesn't climb out of it again.
-
-        A driver keeps a path within its workspace, and knows nothing of a folder in it that alone is shared.
-        """
-        if not self.folder:
-            return True
-        return path.startswith(self.folder) and not (".." in path and ".." in path.split("/"))
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What is acted on, as far as the action's area needs it.
-
-    `path` is relative to the workspace: a key, a listing's prefix, or a folder to be shared.
-    `shares` are the shares on the workspace; those of other subjects do no harm.
-    """
-
-    node: NodeFacts | None = None
-    root: RootFacts | None = None
-    workspace: WorkspaceFacts | None = None
-    path: str = ""
-    shares: tuple[ShareFacts, ...] = field(default=())
+from workspacesio.domain.facts import Caller, Narrowing, NodeFacts, RootFacts, ServiceFacts, Target
+from workspacesio.domain.vocabulary import READING_ACTIONS, Action, AddNodePolicy, CreatePolicy, Level
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +88,10 @@ def _decide_in_area(caller: Caller, action: Action, target: Target, now: datetim
             return _decide_root(caller, action, target)
         case "node":
             return _decide_node(caller, target)
+        case "group":
+            return _decide_group(caller, action, target)
         case _:
-            return _decide_service(caller)
+            return _decide_service(caller, action, target.service)
 
 
 def granted_level(caller: Caller, target: Target, now: datetime) -> tuple[Level, str] | None:
@@ -349,5 +242,36 @@ def _decide_node(caller: Caller, target: Target) -> Verdict:
     return Denied("not_the_operator")
 
 
-def _decide_service(caller: Caller) -> Verdict:
-    return Allowed("administrator") if caller.administrator else Denied("not_an_administrator")
+def _decide_group(caller: Caller, action: Action, target: Target) -> Verdict:
+    """Members see a group and may leave it; its managers and administrators see and change it."""
+    group = target.group
+    if group is None:
+        return Denied("no_group_here")
+    is_member = group.group_id in caller.groups
+    if action is Action.LEAVE_GROUP:
+        return Allowed("member") if is_member else Denied("not_a_member")
+    if caller.user_id in group.managers:
+        return Allowed("group manager")
+    if caller.administrator:
+        return Allowed("administrator")
+    if action is Action.SEE_GROUP and is_member:
+        return Allowed("member")
+    return Denied("not_a_group_manager")
+
+
+def _decide_service(caller: Caller, action: Action, service: ServiceFacts) -> Verdict:
+    if action is Action.CREATE_GROUP:
+        return Allowed("everyone creates groups")
+    if caller.administrator:
+        return Allowed("administrator")
+    if action is Action.ADD_NODE:
+        return _decide_adding_nodes(caller, service)
+    return Denied("not_an_administrator")
+
+
+def _decide_adding_nodes(caller: Caller, service: ServiceFacts) -> Verdict:
+    if service.add_nodes is AddNodePolicy.EVERYONE:
+        return Allowed("everyone adds nodes")
+    if service.add_nodes is AddNodePolicy.USERS and caller.user_id in service.node_adders:
+        return Allowed("named to add nodes")
+    return Denied("not_a_node_adder")

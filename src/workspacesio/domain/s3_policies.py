@@ -33,6 +33,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from itertools import groupby
 from typing import Any
 
@@ -48,6 +49,7 @@ from workspacesio.domain.grants import (
 __all__ = [
     "MAX_MOMENTS",
     "Grant",
+    "Language",
     "NotExpressible",
     "TooLong",
     "check_expressible",
@@ -79,9 +81,19 @@ WRITING = (
 REACHING = ("s3:GetBucketLocation", "s3:GetBucketVersioning", "s3:HeadBucket")
 """What whoever reaches something in a bucket may ask about it."""
 
+REACHING_ON_AWS = ("s3:GetBucketLocation", "s3:GetBucketVersioning")
+"""HeadBucket is no action there, but a listing ("Actions, resources, and condition keys for Amazon S3")."""
+
 DENIED = (("admin:*",), ("sts:AssumeRoleWithWebIdentity",))
 """One statement each: MinIO doesn't mix kinds of actions. It has no name for all of STS; the other calls take no
 policy, and refuse temporary keys."""
+
+
+class Language(StrEnum):
+    """Whose policies are written. AWS knows no MinIO actions, and denies by itself what isn't allowed."""
+
+    MINIO = "minio"
+    AWS = "aws"
 
 
 class TooLong(ValueError):
@@ -121,7 +133,12 @@ def refresh_at(grants: Iterable[Grant]) -> datetime | None:
     return moments[MAX_MOMENTS // 2 - 1] if len(moments) > MAX_MOMENTS else None
 
 
-def session_policy(grants: Iterable[Grant], *, max_characters: int = MAX_SESSION_POLICY_CHARACTERS) -> str:
+def session_policy(
+    grants: Iterable[Grant],
+    *,
+    max_characters: int = MAX_SESSION_POLICY_CHARACTERS,
+    language: Language = Language.MINIO,
+) -> str:
     """What a narrowed credential is limited to: the server intersects it with the stored documents.
 
     Raises NotExpressible, and TooLong with the length it would have.
@@ -129,7 +146,7 @@ def session_policy(grants: Iterable[Grant], *, max_characters: int = MAX_SESSION
     kept = without_dominated(grants)
     for grant in kept:
         check_grant(grant)
-    policy = _document(kept)
+    policy = _document(kept, language)
     if _size(policy) > max_characters:
         raise TooLong(_size(policy), max_characters)
     return policy
@@ -169,23 +186,31 @@ def _fitting(grants: Sequence[Grant], max_bytes: int) -> int:
     return least
 
 
-def _document(grants: Sequence[Grant]) -> str:
+def _document(grants: Sequence[Grant], language: Language = Language.MINIO) -> str:
     """One document of grants in the order of `_order`."""
-    statements: list[dict[str, Any]] = [{"Effect": "Deny", "Action": list(actions)} for actions in DENIED]
-    if any(grant.expires_at for grant in grants):
+    statements: list[dict[str, Any]] = []
+    if language is Language.MINIO:
+        statements += [{"Effect": "Deny", "Action": list(actions)} for actions in DENIED]
+    elif not grants:
+        statements.append(_DENY_EVERYTHING)
+    if language is Language.MINIO and any(grant.expires_at for grant in grants):
         statements.append(_DENY_FALSE_CLOCK)
     last_of_bucket: dict[str, str | None] = {}
     for moment, lasting in groupby(grants, lambda grant: _moment(grant.expires_at)):
         together = list(lasting)
-        statements += _statements(together, moment)
+        statements += _statements(together, moment, language)
         for grant in together:
             if last_of_bucket.get(grant.bucket, "") is not None:
                 last_of_bucket[grant.bucket] = moment
     for moment in dict.fromkeys(last_of_bucket.values()):
         buckets = [bucket for bucket, last in last_of_bucket.items() if last == moment]
-        statements.append(_allow(REACHING, buckets, _until(moment)))
+        reaching = REACHING if language is Language.MINIO else REACHING_ON_AWS
+        statements.append(_allow(reaching, buckets, _until(moment)))
     return _canonical({"Version": "2012-10-17", "Statement": statements})
 
+
+_DENY_EVERYTHING = {"Effect": "Deny", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::*"]}
+"""A policy without a statement is none."""
 
 _DENY_FALSE_CLOCK = {
     "Effect": "Deny",
@@ -196,7 +221,7 @@ _DENY_FALSE_CLOCK = {
 """MinIO negates the whole of `ForAllValues:StringEquals`: this denies if any value is not the server's."""
 
 
-def _statements(grants: Sequence[Grant], moment: str | None) -> list[dict[str, Any]]:
+def _statements(grants: Sequence[Grant], moment: str | None, language: Language) -> list[dict[str, Any]]:
     """Reading, writing and listing for grants of one expiry."""
     found = []
     for actions, writes in ((READING, False), (READING + WRITING, True)):
@@ -207,7 +232,7 @@ def _statements(grants: Sequence[Grant], moment: str | None) -> list[dict[str, A
     for grant in grants:
         by_bucket.setdefault(grant.bucket, []).append(grant)
     for bucket, held in by_bucket.items():
-        condition = {**_until(moment), **_listing(sorted({grant.prefix for grant in held}))}
+        condition = {**_until(moment), **_listing(sorted({grant.prefix for grant in held}), language)}
         # The keys give nothing here; with them the server sees without reading the conditions that two differ.
         found.append(_allow(("s3:ListBucket",), (bucket, _keys(held[0])), condition))
     return found
@@ -221,13 +246,13 @@ def _until(moment: str | None) -> dict[str, dict[str, list[str]]]:
     return {"DateLessThan": {"aws:CurrentTime": [moment]}} if moment else {}
 
 
-def _listing(prefixes: Sequence[str]) -> dict[str, dict[str, Sequence[str | bool]]]:
+def _listing(prefixes: Sequence[str], language: Language) -> dict[str, dict[str, Sequence[str | bool]]]:
     """The condition that a listing's prefix begins with one of `prefixes`."""
     if "" in prefixes:
         return {}
     return {
         "ForAllValues:StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]},
-        "Null": {"s3:prefix": [False]},
+        "Null": {"s3:prefix": [False if language is Language.MINIO else "false"]},
     }
 
 

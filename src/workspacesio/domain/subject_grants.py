@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from workspacesio.domain.facts import ShareFacts
 from workspacesio.domain.grants import Grant
-from workspacesio.domain.permissions import ShareFacts
 from workspacesio.domain.vocabulary import Level, SubjectKind
 
 Subject = tuple[SubjectKind, int]

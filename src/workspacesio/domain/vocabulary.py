@@ -50,12 +50,26 @@ class SubjectKind(StrEnum):
 
 
 class NodeKind(StrEnum):
-    """Where bytes are."""
+    """Where bytes are.
+
+    `minio` is a server with a key that may administer it, `minio-plain` one with the key of a plain user.
+    """
 
     FOLDER = "folder"
     MINIO = "minio"
+    MINIO_PLAIN = "minio-plain"
     AWS = "aws"
     S3 = "s3"
+
+    @property
+    def keeps_policies(self) -> bool:
+        """The server stores policies of our users, which are kept equal to their rights."""
+        return self is NodeKind.MINIO
+
+    @property
+    def issues_sessions(self) -> bool:
+        """The server issues keys whose rights are those of the moment, and nothing ends them before their time."""
+        return self in (NodeKind.MINIO_PLAIN, NodeKind.AWS)
 
 
 class FolderLayout(StrEnum):
@@ -67,6 +81,14 @@ class FolderLayout(StrEnum):
 
 class CreatePolicy(StrEnum):
     """Who may create workspaces in a managed root, besides its managers."""
+
+    EVERYONE = "everyone"
+    USERS = "users"
+    NOBODY = "nobody"
+
+
+class AddNodePolicy(StrEnum):
+    """Who may add servers as nodes, besides administrators."""
 
     EVERYONE = "everyone"
     USERS = "users"
@@ -103,8 +125,15 @@ class Action(StrEnum):
     CREATE_ROOT = "node.create_root"
     MANAGE_BUCKETS = "node.manage_buckets"
 
+    # A group.
+    SEE_GROUP = "group.see"
+    CHANGE_GROUP = "group.change"
+    LEAVE_GROUP = "group.leave"
+
     # The service.
     ADD_NODE = "service.add_node"
+    ADD_FOLDER = "service.add_folder"
+    CREATE_GROUP = "service.create_group"
     MANAGE_USERS = "service.manage_users"
     CHANGE_SERVICE = "service.change"
     SEE_AUDIT = "service.see_audit"
@@ -123,6 +152,7 @@ READING_ACTIONS = frozenset(
         Action.SEE_WORKSPACE,
         Action.SEE_ROOT,
         Action.SEE_NODE,
+        Action.SEE_GROUP,
         Action.SEE_AUDIT,
     }
 )
