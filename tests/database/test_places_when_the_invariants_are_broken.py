@@ -7,7 +7,7 @@ from database.worlds import RootRow, UserRow, WorkspaceRow, World
 from workspacesio.database.facts import load_place
 from workspacesio.database.sessions import Database
 from workspacesio.database.tables import Node
-from workspacesio.domain.permissions import NodeFacts, RootFacts
+from workspacesio.domain.facts import NodeFacts, RootFacts
 from workspacesio.domain.vocabulary import RootType
 
 database = database_fixture()

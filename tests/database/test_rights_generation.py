@@ -35,7 +35,7 @@ from workspacesio.database.tables import (
     Workspace,
     WorkspaceRemoval,
 )
-from workspacesio.domain.permissions import NodeFacts, RootFacts, ShareFacts
+from workspacesio.domain.facts import NodeFacts, RootFacts, ShareFacts
 from workspacesio.domain.vocabulary import Level, RootType, SubjectKind
 
 database = database_fixture(scope="module")
@@ -76,6 +76,9 @@ def _some_world(database: Database) -> None:
         world.save(connection)
         connection.execute(insert(Credential).values(**CREDENTIAL | {"id": 1000, "access_key_id": "WIOOLD"}))
         connection.execute(insert(Usage).values(workspace_id=1, bytes=1, objects=1))
+        session = {"id": 1000, "user_id": 1, "token_hash": b"0", "created_at": NOW}
+        connection.execute(insert(SignIn).values(**session, expires_at=LATER))
+        connection.execute(insert(ApiKey).values(**session, name="old"))
         if connection.dialect.name == "postgresql":
             for table in ("users", "groups", "nodes", "roots", "workspaces", "shares"):
                 connection.execute(text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), 1000)"))
@@ -155,6 +158,8 @@ CHANGES_OF_RIGHTS: dict[str, Change] = {
     "text": _executed(text("DELETE FROM shares")),
     "credentials revoked in bulk": _executed(update(Credential).values(revoked_at=NOW)),
     "credential upserted": _upserted,
+    "session ended": _executed(delete(SignIn).where(SignIn.id == 1000)),
+    "API key revoked": _set(ApiKey, 1000, revoked_at=NOW),
     "in a savepoint": lambda session: _in_savepoint(session, update(Share).values(level=1)),
 }
 

@@ -12,6 +12,7 @@ from database.kinds import clear, database_fixture
 from database.worlds import (
     BUCKETS,
     FOLDERS,
+    GROUPS,
     NODES,
     NOW,
     PATHS,
@@ -26,24 +27,17 @@ from database.worlds import (
 )
 from workspacesio.database.facts import (
     load_caller,
+    load_group_target,
     load_place,
     load_root_target,
     load_workspace_target,
 )
 from workspacesio.database.sessions import Database
-from workspacesio.database.tables import Node, Root, Workspace
+from workspacesio.database.tables import Group, Node, Root, Workspace
 from workspacesio.database.visibility import readable_buckets, readable_folders, seen_workspaces
-from workspacesio.database.visible_places import owned_workspaces, seen_nodes, seen_roots
-from workspacesio.domain.permissions import (
-    Caller,
-    Denied,
-    Narrowing,
-    NodeFacts,
-    RootFacts,
-    ShareFacts,
-    Target,
-    decide,
-)
+from workspacesio.database.visible_places import owned_workspaces, seen_groups, seen_nodes, seen_roots
+from workspacesio.domain.facts import Caller, Narrowing, NodeFacts, RootFacts, ShareFacts, Target
+from workspacesio.domain.permissions import Denied, decide
 from workspacesio.domain.vocabulary import Action, Level, RootType, SubjectKind
 
 database = database_fixture(scope="module")
@@ -120,6 +114,12 @@ def _check_places(session: Session, world: World, caller: Caller) -> None:
         number
         for number, row in world.roots.items()
         if decide(caller, Action.SEE_ROOT, Target(world.nodes[row.node], row.facts), NOW)
+    ]
+    groups = sorted(session.scalars(seen_groups(caller)))
+    assert groups == [
+        number
+        for number in GROUPS
+        if decide(caller, Action.SEE_GROUP, load_group_target(session, session.get_one(Group, number)), NOW)
     ]
     owned = sorted(session.scalars(owned_workspaces(caller)))
     assert owned == [

@@ -14,15 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, insert
 
 from workspacesio.database import tables
-from workspacesio.domain.permissions import (
-    Caller,
-    Narrowing,
-    NodeFacts,
-    RootFacts,
-    ShareFacts,
-    Target,
-    WorkspaceFacts,
-)
+from workspacesio.domain.facts import Caller, Narrowing, NodeFacts, RootFacts, ShareFacts, Target, WorkspaceFacts
 from workspacesio.domain.vocabulary import CreatePolicy, Level, RootType, SubjectKind
 
 NOW = datetime(2030, 1, 1, 12, 0, 0, 500_000, tzinfo=UTC)
@@ -136,7 +128,7 @@ class World:
         yield (
             tables.GroupMember,
             [
-                {"group_id": group, "user_id": number, "manager": False}
+                {"group_id": group, "user_id": number, "manager": number == min(USERS)}
                 for number, row in self.users.items()
                 for group in sorted(row.groups)
             ],

@@ -11,15 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
 
-from workspacesio.domain.permissions import (
-    Caller,
-    NodeFacts,
-    RootFacts,
-    ShareFacts,
-    Target,
-    WorkspaceFacts,
-    decide,
-)
+from workspacesio.domain.facts import Caller, NodeFacts, RootFacts, ShareFacts, Target, WorkspaceFacts
+from workspacesio.domain.permissions import decide
 from workspacesio.domain.s3_policies import NotExpressible, check_expressible
 from workspacesio.domain.subject_grants import PlacedWorkspace
 from workspacesio.domain.vocabulary import Action, CreatePolicy, Level, RootType, SubjectKind

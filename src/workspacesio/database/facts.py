@@ -3,6 +3,7 @@
 Each function reads in the session it is given, so that all facts of one decision come from one state.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,27 +13,31 @@ from sqlalchemy.orm import Session
 
 from workspacesio.database.tables import (
     Credential,
+    Group,
     GroupMember,
     Node,
     Root,
     RootCreator,
     RootManager,
+    ServiceSetting,
     Share,
     User,
     Workspace,
 )
-from workspacesio.domain.names import ancestors
-from workspacesio.domain.permissions import (
+from workspacesio.domain.facts import (
     UNNARROWED,
     Caller,
+    GroupFacts,
     Narrowing,
     NodeFacts,
     RootFacts,
+    ServiceFacts,
     ShareFacts,
     Target,
     WorkspaceFacts,
 )
-from workspacesio.domain.vocabulary import CreatePolicy, Level, RootType, SubjectKind
+from workspacesio.domain.names import ancestors
+from workspacesio.domain.vocabulary import AddNodePolicy, CreatePolicy, Level, RootType, SubjectKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,27 @@ def load_root(session: Session, root: Root) -> RootFacts:
         CreatePolicy(root.create_policy),
         frozenset(creators),
     )
+
+
+def load_group_target(session: Session, group: Group) -> Target:
+    managers = session.scalars(
+        select(GroupMember.user_id).where(GroupMember.group_id == group.id, GroupMember.manager.is_(True))
+    )
+    return Target(group=GroupFacts(group.id, frozenset(managers)))
+
+
+ADD_NODES = "add_nodes"
+"""The setting that says who adds servers as nodes: JSON, `"everyone"`, `"nobody"` or a list of users' ids."""
+
+
+def load_service_target(session: Session) -> Target:
+    row = session.get(ServiceSetting, ADD_NODES)
+    if row is None:
+        return Target()
+    value = json.loads(row.value)
+    if isinstance(value, list):
+        return Target(service=ServiceFacts(AddNodePolicy.USERS, frozenset(value)))
+    return Target(service=ServiceFacts(AddNodePolicy(value)))
 
 
 def share_facts(share: Share) -> ShareFacts:

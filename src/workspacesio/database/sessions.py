@@ -14,7 +14,7 @@ All raise Unavailable when the database can't be used, and Invalid for a value t
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from workspacesio.database.engines import (
@@ -34,6 +34,9 @@ from workspacesio.database.tables import Rights
 from workspacesio.domain.errors import Unavailable
 
 __all__ = ["LOCK_SECONDS", "Database", "sqlite_url"]
+
+
+_GENERATION_LOCKED = select(Rights.generation).with_for_update()
 
 
 class Database:
@@ -72,15 +75,35 @@ class Database:
                 session.execute(update(Rights).values(generation=Rights.generation + 1))
 
     @contextmanager
-    def journal(self) -> Iterator[Session]:
-        """A transaction of rows that carry no rights, and whose loss in a power failure a crawl repairs."""
+    def journal(self, *, durable: bool = False) -> Iterator[Session]:
+        """A transaction of rows that carry no rights, and whose loss in a power failure a crawl repairs.
+
+        `durable`: what was committed is not lost, since whoever told it forgets it then.
+        """
         with named_failures(), self._sessions() as session, session.begin():
-            connection = session.connection(execution_options={BEGIN_IMMEDIATE: True, REPAIRABLE: True})
+            connection = session.connection(execution_options={BEGIN_IMMEDIATE: True, REPAIRABLE: not durable})
             forget_rights_changes(connection)
             yield session
             session.flush()
             if rights_have_changed(connection):
                 raise RuntimeError("rights are changed in Database.write, never in Database.journal")
+
+    @contextmanager
+    def under_generation(self) -> Iterator[tuple[Connection, int]]:
+        """A transaction of rows that carry no rights, with the rights generation, which can't move until its end.
+
+        As durable as `write`, and without a session, which takes longer than the statements.
+        """
+        with named_failures(), self.engine.connect() as plain:
+            connection = plain.execution_options(**{BEGIN_IMMEDIATE: True})
+            with connection.begin():
+                forget_rights_changes(connection)
+                generation = connection.scalar(_GENERATION_LOCKED)
+                if generation is None:
+                    raise _no_schema()
+                yield connection, generation
+                if rights_have_changed(connection):
+                    raise RuntimeError("rights are changed in Database.write only")
 
     def generation(self) -> int:
         """The rights generation now."""

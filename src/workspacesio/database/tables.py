@@ -84,6 +84,7 @@ class SignIn(Base):
 
     __tablename__ = "sign_ins"
     __table_args__ = (NEVER_REUSED,)
+    carries_rights = RightsCarried.UPDATED
 
     id: Mapped[int] = identity()
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
@@ -97,6 +98,7 @@ class ApiKey(Base):
 
     __tablename__ = "api_keys"
     __table_args__ = (NEVER_REUSED,)
+    carries_rights = RightsCarried.UPDATED
 
     id: Mapped[int] = identity()
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
@@ -142,7 +144,9 @@ class Node(Base):
 
     `public_endpoint` is the address for users, where it isn't `endpoint`. `sealed_secret` is the secret of
     `access_key`, encrypted (`services/node_secrets.py`). `name_prefix` begins the name of every user, group and
-    policy that is made on the server. While `leaving`, nothing is granted there any more.
+    policy that is made on the server, `deployment_id` is what the server calls itself. While `leaving`, nothing is
+    granted there any more. `sts_endpoint` to `may_deny_sessions` describe AWS nodes: the role whose sessions are
+    issued, and whether its policy may be written, to refuse sessions from before `sessions_denied_before`.
     """
 
     __tablename__ = "nodes"
@@ -169,6 +173,12 @@ class Node(Base):
     sealed_secret: Mapped[bytes | None] = mapped_column(LargeBinary)
     name_prefix: Mapped[str | None] = mapped_column(String(16))
     leaving: Mapped[bool] = mapped_column(server_default=false(), default=False)
+    sts_endpoint: Mapped[str | None] = mapped_column(Text)
+    role_arn: Mapped[str | None] = mapped_column(Text)
+    external_id: Mapped[str | None] = mapped_column(Text)
+    may_deny_sessions: Mapped[bool] = mapped_column(server_default=false(), default=False)
+    sessions_denied_before: Mapped[datetime | None]
+    deployment_id: Mapped[str | None] = mapped_column(String(64))
 
 
 class Root(Base):
@@ -309,7 +319,11 @@ class Credential(Base):
     """
 
     __tablename__ = "credentials"
-    __table_args__ = (Index("ix_credentials_user_id_revoked_at", "user_id", "revoked_at"), NEVER_REUSED)
+    __table_args__ = (
+        Index("ix_credentials_user_id_revoked_at", "user_id", "revoked_at"),
+        Index("ix_credentials_node_id_expires_at", "node_id", "expires_at"),
+        NEVER_REUSED,
+    )
     carries_rights = RightsCarried.UPDATED
 
     id: Mapped[int] = identity()
@@ -334,7 +348,8 @@ class NodeEffect(Base):
     all keys of the one before are dead for good. `active`: there shall be such a user now.
     `applied_documents` is how many policies may be on the server, `applied_digest` stands for what was read back,
     so that a later difference is known to be somebody else's. From `refresh_at` on it is to be told again, as
-    policies tell only so many expiries apart. `problem`: why the last attempt failed.
+    policies tell only so many expiries apart. `secret_key_id` names the secret of the service from which the
+    server's user has its own. `problem`: why the last attempt failed.
     """
 
     __tablename__ = "node_effects"
@@ -355,6 +370,7 @@ class NodeEffect(Base):
     attempted_at: Mapped[datetime | None]
     refresh_at: Mapped[datetime | None]
     problem: Mapped[str | None] = mapped_column(Text)
+    secret_key_id: Mapped[bytes | None] = mapped_column(LargeBinary(4))
 
 
 class AuditRecord(Base):
@@ -374,10 +390,18 @@ class AuditRecord(Base):
 
 
 class ObjectEvent(Base):
-    """The journal of what happened to objects; consumers claim rows, streams read it with an overlap."""
+    """The journal of what happened to objects; consumers claim rows, streams read them in their order.
+
+    What a node's server told has its `sequencer`, which orders what happened to one key (as text of equal length),
+    and `arrival`, a digest of the message, so that one that is told twice is kept once.
+    """
 
     __tablename__ = "object_events"
-    __table_args__ = (Index("ix_object_events_node_id_bucket_id", "node_id", "bucket", "id"), NEVER_REUSED)
+    __table_args__ = (
+        Index("ix_object_events_node_id_bucket_id", "node_id", "bucket", "id"),
+        Index("uq_object_events_arrival", "arrival", unique=True),
+        NEVER_REUSED,
+    )
 
     id: Mapped[int] = identity()
     name: Mapped[str] = mapped_column(String(64))
@@ -389,6 +413,23 @@ class ObjectEvent(Base):
     user_id: Mapped[int]
     size: Mapped[int | None] = mapped_column(BigInteger)
     etag: Mapped[str | None] = mapped_column(Text)
+    sequencer: Mapped[str | None] = mapped_column(String(64))
+    arrival: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+
+
+class EventSource(Base):
+    """A node whose server tells what happens to its objects, and shows the token of this number.
+
+    `applied`: the service itself has set that up on the server, and takes it away again. `heard_at`: when it last
+    told something, give or take a minute.
+    """
+
+    __tablename__ = "event_sources"
+
+    node_id: Mapped[int] = mapped_column(ForeignKey("nodes.id", ondelete="CASCADE"), primary_key=True)
+    token_number: Mapped[int] = mapped_column(Integer)
+    applied: Mapped[bool] = mapped_column(default=False)
+    heard_at: Mapped[datetime | None]
 
 
 class Usage(Base):

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from workspacesio.database.tables import Node, Root, RootManager, Share, Workspace
-from workspacesio.domain.permissions import Caller
+from workspacesio.domain.facts import Caller
 from workspacesio.domain.vocabulary import Level, RootType, SubjectKind
 
 _PUBLIC_TYPES = [kind.value for kind in RootType if kind.is_public]

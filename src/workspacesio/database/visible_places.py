@@ -2,22 +2,24 @@
 
     seen_nodes(caller)          ids of the nodes of which the caller is an operator
     seen_roots(caller)          ids of the roots that the caller manages, or may create workspaces in
+    seen_groups(caller)         ids of the groups that the caller belongs to, or all for an administrator
     owned_workspaces(caller)    ids of the caller's own workspaces
 
-Twins of `domain.permissions.decide` for SEE_NODE and SEE_ROOT; a test holds them together.
+Twins of `domain.permissions.decide` for SEE_NODE, SEE_ROOT and SEE_GROUP; a test holds them together.
 """
 
 from sqlalchemy import ColumnElement, Select, and_, false, or_, select, true
 
-from workspacesio.database.tables import Node, Root, RootCreator, RootManager, Workspace
+from workspacesio.database.tables import Group, Node, Root, RootCreator, RootManager, Workspace
 from workspacesio.database.visibility import operates
-from workspacesio.domain.permissions import Caller
+from workspacesio.domain.facts import Caller
 from workspacesio.domain.vocabulary import CreatePolicy, RootType
 
 _MANAGED_TYPES = [kind.value for kind in RootType if kind.is_managed]
 
 
 def seen_nodes(caller: Caller) -> Select[int]:
+    """Ids of the nodes that the caller operates."""
     return select(Node.id).where(operates(caller), _sees_places(caller))
 
 
@@ -38,6 +40,12 @@ def seen_roots(caller: Caller) -> Select[int]:
     )
 
 
+def seen_groups(caller: Caller) -> Select[int]:
+    """Managers of a group are members of it."""
+    mine = true() if caller.administrator else Group.id.in_(sorted(caller.groups))
+    return select(Group.id).where(mine, _sees_places(caller))
+
+
 def owned_workspaces(caller: Caller) -> Select[int]:
     mine = select(Workspace.id).where(Workspace.owner_id == caller.user_id)
     if not caller.enabled:
@@ -48,5 +56,5 @@ def owned_workspaces(caller: Caller) -> Select[int]:
 
 
 def _sees_places(caller: Caller) -> ColumnElement[bool]:
-    """A key that was narrowed to workspaces shows no nodes and roots."""
+    """A key that was narrowed to workspaces shows no nodes, roots and groups."""
     return true() if caller.enabled and caller.narrowing.workspaces is None else false()

@@ -130,8 +130,12 @@ class StorageDriver(Protocol):
         """What was deleted, or None when there was nothing (which is no error) or when the server doesn't say."""
         ...
 
-    async def abort_upload(self, address: ObjectAddress, upload_id: str) -> None:
-        """End an upload. Raises NoSuchUpload, also for all but one who end it at once, by whatever way."""
+    async def abort_upload(self, address: ObjectAddress, upload_id: str) -> int:
+        """End an upload; returns how many bytes its parts had, 0 where the node can't say.
+
+        Waits for another who completes it. Raises NoSuchUpload, also for all but one who end it at once, by
+        whatever way; UploadBusy when waiting takes too long.
+        """
         ...
 
     async def uploads(
@@ -232,7 +236,8 @@ class NodeDriver(StorageDriver, Protocol):
     ) -> StagedObject:
         """Assemble; publishing ends the upload. `StagedObject` then holds the listed parts in order.
 
-        Waits for another who completes it. Raises NoSuchUpload when that one did: see `completed_upload`.
+        Waits for another who completes it. Raises NoSuchUpload when that one did: see `completed_upload`;
+        UploadBusy when it takes too long.
         """
         ...
 

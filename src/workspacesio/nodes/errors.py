@@ -9,6 +9,10 @@ class NodeDown(NodeError):
     """The node's storage is missing, another than before, or does not answer."""
 
 
+class AddressNotAllowed(NodeDown):
+    """The node's address is none that this server may connect to."""
+
+
 class NodeReadOnly(NodeError):
     """The node takes no writes."""
 
@@ -34,6 +38,10 @@ class NoSuchObject(NodeError): ...
 
 
 class NoSuchUpload(NodeError): ...
+
+
+class UploadBusy(NodeError):
+    """Another request has been completing or aborting this upload for long. Nothing was changed."""
 
 
 class KeyNotPossible(NodeError):

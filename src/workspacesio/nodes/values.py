@@ -15,7 +15,10 @@ class Durability(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """What a kind of node can do. Code asks these, never the node's type."""
+    """What a kind of node can do. Code asks these, never the node's type.
+
+    What each means is said in docs/abilities.md; `tests/conformance` shows each of them, and the lack of it.
+    """
 
     creates_buckets: bool
     immediate_revocation: bool
@@ -23,6 +26,10 @@ class Abilities:
     ends_single_credentials: bool
     lists_uploads: bool
     streams_events: bool
+    enforces_quotas: bool
+    hides_names: bool
+    refuses_uploads_under_way: bool
+    shares_any_name: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,8 @@ class ObjectAddress:
 
 @dataclass(frozen=True, slots=True)
 class PartInfo:
+    """An acknowledged part of an upload. `checksums` by S3's names of algorithms; `modified` in POSIX seconds."""
+
     number: int
     size: int
     etag: str
@@ -62,14 +71,25 @@ class PartInfo:
     modified: float = 0.0
 
 
+CONTENT_HEADERS = (
+    "content-type",
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "expires",
+    "x-amz-website-redirect-location",
+)
+DEFAULT_CONTENT_TYPE = "binary/octet-stream"
+
+
 @dataclass(frozen=True, slots=True)
 class ObjectMetadata:
     """What is stored with an object besides its bytes.
 
-    `headers` are the content headers as S3 spells them, lower case: `content-type`, `cache-control`,
-    `content-disposition`, `content-encoding`, `content-language`, `expires`, `x-amz-website-redirect-location`.
-    `user` has the names after `x-amz-meta-`, lower case. `checksums` maps S3's algorithm names (`CRC32`) to
-    base64 values; `checksum_type` is `FULL_OBJECT` or `COMPOSITE`. ETags have no quotes.
+    `headers` are those of `CONTENT_HEADERS` that were given. `user` has the names after `x-amz-meta-`, lower case.
+    `checksums` maps S3's algorithm names (`CRC32`) to base64 values; `checksum_type` is `FULL_OBJECT` or
+    `COMPOSITE`. ETags have no quotes.
     """
 
     etag: str = ""
@@ -145,10 +165,12 @@ NO_PRECONDITIONS = Preconditions()
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """`replaced_size` is the size of the object that was there, or None."""
+    """`replaced_size` is the size of the object that was there, or None. `parts_bytes`: what the parts of its
+    upload had when that ended, with those that weren't listed and those that arrived meanwhile."""
 
     info: ObjectInfo
     replaced_size: int | None
+    parts_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

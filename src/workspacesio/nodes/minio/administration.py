@@ -59,6 +59,10 @@ class Administration:
         """Release, such as `2025-10-15T17:29:55Z` (or another text where it wasn't released), and region."""
         return self._found(_server, "info")
 
+    def deployment_id(self) -> str:
+        """What the server calls itself, and every other server of its deployment; '' if it doesn't say."""
+        return self._found(lambda found: str(found.get("deploymentID") or ""), "info")
+
     # --- policies
 
     def put_policy(self, name: str, document: str) -> None:
@@ -165,9 +169,10 @@ class Administration:
         body: bytes = b"",
         encrypted: bool = False,
     ) -> Answer:
+        sent = self._connection.sealed(body) if encrypted else body
         if self._until is not None and time.monotonic() > self._until:
             raise LeaseOver("Telling the server took too long; it will be told again.")
-        return self._connection.administer(method, command, query, body=body, encrypted=encrypted)
+        return self._connection.administer(method, command, query, body=sent)
 
     def _set_policies(self, name: str, policies: Iterable[str], *, is_group: bool) -> None:
         query = {

@@ -7,75 +7,60 @@ redirects and repeats requests by itself.
 
 import io
 import json
-import ssl
-import time
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from hashlib import sha256
 from typing import Any, cast
 from urllib.parse import quote, urlencode, urlsplit
-from xml.etree import ElementTree
 
 import urllib3
 from minio import Minio
 from minio.credentials.credentials import Credentials
+from minio.credentials.providers import Provider, StaticProvider
 from minio.crypto import decrypt, encrypt
-from minio.error import MinioException, S3Error
-from minio.signer import sign_v4_s3, sign_v4_sts
+from minio.signer import sign_v4_s3
 from minio.time import to_amz_date
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from workspacesio.nodes.addresses import AllowedAddresses
-from workspacesio.nodes.errors import NodeDown, NodeError
+from workspacesio.nodes.errors import AddressNotAllowed, NodeDown
+from workspacesio.nodes.minio.failures import (
+    Absent,
+    NotPermitted,
+    RequestRefused,
+    Unanswered,
+    error_code,
+    failures,
+    problem_of,
+    understood,
+)
+from workspacesio.nodes.minio.pool import REQUEST_SECONDS, ServerPool
+from workspacesio.nodes.minio.reach import Reach
+from workspacesio.nodes.minio.small_requests import SmallRequests
+from workspacesio.nodes.minio.sts_signature import sts_headers
 
-CONNECT_SECONDS = 2.0
-READ_SECONDS = 5.0
-REQUEST_SECONDS = CONNECT_SECONDS + READ_SECONDS
-"""A request that the server has not answered within this time is given up; it may still be carried out."""
+__all__ = [
+    "REQUEST_SECONDS",
+    "Absent",
+    "AddressNotAllowed",
+    "Answer",
+    "Connection",
+    "NotPermitted",
+    "RequestRefused",
+    "ServerAccess",
+    "Unanswered",
+    "failures",
+    "understood",
+]
 
-MAX_ANSWER_BYTES = 64 * 1024 * 1024
-_PIECE_BYTES = 64 * 1024
 _ADMINISTRATION = "/minio/admin/v3/"
-_KEY_PROBLEMS = {
-    "InvalidAccessKeyId": "The server doesn't know the node's access key.",
-    "SignatureDoesNotMatch": "The server refuses the secret of the node's access key.",
-    "AccessDenied": "The node's access key may not do that on the server.",
-    "XMinioAdminAccessDenied": "The node's access key may not do that on the server.",
-    "AccountNotEligible": "The node's access key is disabled on the server.",
-    "RequestTimeTooSkewed": "The server's clock and this one's differ too much.",
-}
-
-
-class NotPermitted(NodeDown):
-    """The server doesn't do it with these keys, so the node can't be used. `code` is the server's."""
-
-    def __init__(self, sentence: str, code: str) -> None:
-        super().__init__(sentence)
-        self.code = code
-
-
-class AddressNotAllowed(NodeDown):
-    """The node's address is none that this server may connect to."""
-
-
-class Unanswered(NodeDown):
-    """No answer in time. What was asked for may or may not be done, now or later."""
-
-
-class Absent(NodeError):
-    """The user, group or policy that was named is not there."""
-
-
-class RequestRefused(NodeError):
-    """The server refuses the request for another reason. `code` is the server's."""
-
-    def __init__(self, sentence: str, code: str) -> None:
-        super().__init__(sentence)
-        self.code = code
+SEALING_SECONDS = 10.0
+_sealing = threading.BoundedSemaphore(2)
+"""In the whole process: the key of each sealed body takes 64 MiB of memory and a tenth of a second (argon2id)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,23 +80,34 @@ class Answer:
 
 
 class Connection:
-    """One in each process and node. Safe to use from many threads. Raises the NodeErrors above."""
+    """One in each process and node. Safe to use from many threads. Raises the NodeErrors of `failures.py`,
+    and KnownAway of `reach.py`."""
 
     def __init__(self, access: ServerAccess, allowed: AllowedAddresses) -> None:
         self.access = access
-        self._http = _pool(urlsplit(access.endpoint).hostname or "", allowed)
+        self.reach = Reach()
+        self._http = ServerPool(allowed, self.reach)
+        self._small = SmallRequests(self._http, access.endpoint, self.reach)
         self._credentials = Credentials(access.access_key, access.secret)
-        parts = urlsplit(access.endpoint)
-        self.s3 = Minio(
+
+    @cached_property
+    def s3(self) -> Minio:
+        """With the node's own keys. Made when asked for: AWS has other APIs at other addresses."""
+        return self.s3_with(StaticProvider(self.access.access_key, self.access.secret))
+
+    def s3_with(self, keys: Provider) -> Minio:
+        """The server's S3 interface as the holder of these keys has it."""
+        parts = urlsplit(self.access.endpoint)
+        return Minio(
             parts.netloc,
-            access_key=access.access_key,
-            secret_key=access.secret,
+            credentials=keys,
             secure=parts.scheme == "https",
-            region=access.region,
+            region=self.access.region,
             http_client=self._http,
         )
 
     def close(self) -> None:
+        self._small.close()
         self._http.clear()
 
     def administer(
@@ -124,11 +120,12 @@ class Connection:
         encrypted: bool = False,
     ) -> Answer:
         """One request of the administration API. `encrypted`: the body is sealed, as the server wants it."""
-        sent = encrypt(body, self.access.secret) if encrypted else body
+        if encrypted:
+            body = self.sealed(body)
         text = "&".join(f"{name}={quote(value, safe='')}" for name, value in sorted((query or {}).items()))
         url = urlsplit(self.access.endpoint)._replace(path=_ADMINISTRATION + command, query=text)
         now = datetime.now(UTC)
-        digest = sha256(sent).hexdigest()
+        digest = sha256(body).hexdigest()
         headers = sign_v4_s3(
             method=method,
             url=url,
@@ -143,117 +140,53 @@ class Connection:
             content_sha256=digest,
             date=now,
         )
-        return self._send(method, url.geturl(), headers, sent)
+        return self._send(method, url.geturl(), headers, body)
+
+    def sealed(self, body: bytes) -> bytes:
+        """As the server wants bodies that hold secrets. Raises NodeDown when too many others are at it."""
+        with _turn_to_seal():
+            return encrypt(body, self.access.secret)
 
     def decrypted(self, answer: Answer) -> Any:
         """The JSON of an answer that came sealed."""
         reader = urllib3.HTTPResponse(io.BytesIO(answer.body), preload_content=False)
-        with failures():
+        with _turn_to_seal(), failures():
             return json.loads(decrypt(cast("Any", reader), self.access.secret))
 
     def secure_token_service(self, user: str, secret: str, fields: Mapping[str, str]) -> bytes:
         """One request of the STS API, with a user's own keys."""
-        body = urlencode(fields)
-        now = datetime.now(UTC)
-        digest = sha256(body.encode()).hexdigest()
-        headers = sign_v4_sts(
-            method="POST",
-            url=urlsplit(self.access.endpoint),
+        return self.query(user, secret, fields, service="sts")
+
+    def query(self, user: str, secret: str, fields: Mapping[str, str], *, service: str) -> bytes:
+        """One request of an API of AWS's older kind, whose actions are forms."""
+        body = urlencode(fields).encode()
+        headers = sts_headers(
+            host=_host(self.access.endpoint),
             region=self.access.region,
-            headers={
-                "Content-Type": "application/x-www-form-urlencoded",
-                "Host": _host(self.access.endpoint),
-                "X-Amz-Date": to_amz_date(now),
-            },
-            credentials=Credentials(user, secret),
-            content_sha256=digest,
-            date=now,
+            user=user,
+            secret=secret,
+            body=body,
+            now=datetime.now(UTC),
+            service=service,
         )
-        return self._send("POST", self.access.endpoint + "/", headers, body.encode()).body
+        status, answer = self._small.post(headers, body)
+        if status == 200:
+            return answer
+        raise problem_of(status, error_code(answer))
 
     def date(self) -> datetime | None:
         """What the server's clock says, in whole seconds, asked without keys."""
         return self._send("GET", self.access.endpoint + "/minio/health/live", {}, b"").date
 
     def _send(self, method: str, url: str, headers: Mapping[str, Any], body: bytes) -> Answer:
-        until = time.monotonic() + REQUEST_SECONDS
+        response = self._http.request(method, url, body=body, headers=dict(headers))
         with failures():
-            response = self._http.request(
-                method, url, body=body, headers=dict(headers), redirect=False, preload_content=False
-            )
-            data = _whole_body(response, until)
             date = response.headers.get("date")
             told_at = parsedate_to_datetime(date) if date else None
         if response.status in (200, 204):
-            return Answer(data, told_at if told_at is None or told_at.tzinfo else told_at.replace(tzinfo=UTC))
-        raise _problem(response.status, _code(data))
-
-
-def _whole_body(response: urllib3.BaseHTTPResponse, until: float) -> bytes:
-    """Raises Unanswered when it isn't there in time (`time.monotonic`), NodeDown when it is too long."""
-    pieces = bytearray()
-    try:
-        while piece := response.read1(_PIECE_BYTES):
-            pieces += piece
-            if time.monotonic() > until:
-                raise Unanswered("The server did not answer in time.")
-            if len(pieces) > MAX_ANSWER_BYTES:
-                raise NodeDown("The server answers as no MinIO server does.")
-    except BaseException:
-        response.close()
-        raise
-    response.release_conn()
-    return bytes(pieces)
-
-
-@contextmanager
-def failures() -> Iterator[None]:
-    """What the libraries raise becomes a NodeError that names no key and no body."""
-    try:
-        yield
-    except urllib3.exceptions.LocationValueError as error:
-        raise NodeDown("The node's address is no address.") from error
-    except (urllib3.exceptions.ReadTimeoutError, urllib3.exceptions.ProtocolError) as error:
-        raise Unanswered("The server broke off or did not answer in time.") from error
-    except urllib3.exceptions.SSLError as error:
-        raise NodeDown("The server's certificate is not trusted here.") from error
-    except urllib3.exceptions.HTTPError as error:
-        raise NodeDown("The server can't be reached.") from error
-    except S3Error as error:
-        raise _problem(403 if error.code in _KEY_PROBLEMS else 400, error.code or "") from error
-    except (MinioException, ValueError, TypeError, KeyError, OSError, ElementTree.ParseError) as error:
-        raise NodeDown("The server answers as no MinIO server does.") from error
-
-
-@contextmanager
-def understood() -> Iterator[None]:
-    """Around reading an answer: one of another shape than a MinIO server's is NodeDown, whatever is in it."""
-    try:
-        yield
-    except (ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
-        raise NodeDown("The server answers as no MinIO server does.") from error
-
-
-def _problem(status: int, code: str) -> NodeError:
-    if code in _KEY_PROBLEMS:
-        return NotPermitted(_KEY_PROBLEMS[code], code)
-    if status == 404 and code.startswith("XMinioAdminNoSuch"):
-        return Absent("The server has nothing of that name.")
-    if status in (401, 403):
-        return NotPermitted("The server refuses the node's access key.", code)
-    if code:
-        return RequestRefused(f"The server refuses that ({code}).", code)
-    return NodeDown(f"The server answers with status {status}, as no MinIO server does.")
-
-
-def _code(body: bytes) -> str:
-    """The error's code in an answer of the administration API (JSON) or of STS (XML)."""
-    try:
-        found = json.loads(body)
-        return str(found.get("Code", "")) if isinstance(found, dict) else ""
-    except ValueError:
-        text = body.decode(errors="replace")
-        return text.partition("<Code>")[2].partition("</Code>")[0][:100]
+            told_at = told_at if told_at is None or told_at.tzinfo else told_at.replace(tzinfo=UTC)
+            return Answer(response.data, told_at)
+        raise problem_of(response.status, error_code(response.data))
 
 
 def _host(endpoint: str) -> str:
@@ -262,36 +195,11 @@ def _host(endpoint: str) -> str:
     return parts.netloc.removesuffix({"http": ":80", "https": ":443"}.get(parts.scheme, ""))
 
 
-def _pool(host: str, allowed: AllowedAddresses) -> urllib3.PoolManager:
-    """Connections are looked at after they are made and before anything is sent."""
-
-    def checked(connected: Any) -> Any:
-        if not allowed.permits(host, connected.getpeername()[0]):
-            connected.close()
-            raise AddressNotAllowed(
-                "This server may not connect to the node's address; WIO_NODE_ADDRESSES lists what is allowed."
-            )
-        return connected
-
-    class PlainConnection(HTTPConnection):
-        def _new_conn(self) -> Any:
-            return checked(super()._new_conn())
-
-    class SecureConnection(HTTPSConnection):
-        def _new_conn(self) -> Any:
-            return checked(super()._new_conn())
-
-    class PlainPool(HTTPConnectionPool):
-        ConnectionCls = PlainConnection
-
-    class SecurePool(HTTPSConnectionPool):
-        ConnectionCls = SecureConnection
-
-    pool = urllib3.PoolManager(
-        maxsize=16,
-        retries=False,
-        timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
-        ssl_context=ssl.create_default_context(),
-    )
-    pool.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
-    return pool
+@contextmanager
+def _turn_to_seal() -> Iterator[None]:
+    if not _sealing.acquire(timeout=SEALING_SECONDS):
+        raise NodeDown("Too many users are being made on servers at once; try again.")
+    try:
+        yield
+    finally:
+        _sealing.release()

@@ -7,12 +7,18 @@ to complete one.
 
 import asyncio
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Protocol, TypeVar
+
+from minio import Minio
 
 from workspacesio.nodes.errors import NoSuchBucket
 from workspacesio.nodes.minio.administration import Administration
 from workspacesio.nodes.minio.connection import Connection, RequestRefused, failures
+from workspacesio.nodes.minio.identity import Identity
+from workspacesio.nodes.minio.reach import AT_ONCE
 from workspacesio.nodes.values import (
     FIRST_UPLOAD,
     NO_PRECONDITIONS,
@@ -29,37 +35,41 @@ from workspacesio.nodes.values import (
     UploadMarker,
 )
 
+T = TypeVar("T")
 
-class MinioDriver:
-    """Implements `StorageDriver`. One in each process and node; `name_prefix` begins the names of what is ours."""
 
-    abilities = Abilities(
-        creates_buckets=False,
-        immediate_revocation=True,
-        one_credential_for_all=True,
-        ends_single_credentials=False,
-        lists_uploads=False,
-        streams_events=False,
-    )
+class OpenedServer(Protocol):
+    """The server's S3 interface, with the keys of the node."""
 
-    def __init__(self, connection: Connection, name_prefix: str) -> None:
-        self.connection = connection
-        self.administration = Administration(connection)
-        self.name_prefix = name_prefix
+    @property
+    def s3(self) -> Minio: ...
+
+    def close(self) -> None: ...
+
+
+class ServerStorage:
+    """A server's storage, by the node's own keys. With `abilities` it implements `StorageDriver`."""
+
+    abilities: Abilities
+
+    def __init__(self, opened: OpenedServer) -> None:
+        self._opened = opened
+        # Not the process's own: those of a server that hangs are missed by nobody else.
+        self._threads = ThreadPoolExecutor(AT_ONCE // 2, "server storage")
 
     async def check(self) -> None:
         """The server answers, and does so to the node's keys."""
-        await asyncio.to_thread(self.bucket_names)
+        await self._in_thread(self.bucket_names)
 
     async def check_writable(self) -> None:
         """As `check`: whether a write succeeds is known only when it is tried."""
         await self.check()
 
     async def buckets(self) -> list[BucketInfo]:
-        return await asyncio.to_thread(self._buckets)
+        return await self._in_thread(self._buckets)
 
     async def list_objects(self, scope: Scope, request: ListRequest) -> ListPage:
-        return await asyncio.to_thread(self._list, scope.bucket, request)
+        return await self._in_thread(self._list, scope.bucket, request)
 
     async def delete(
         self, address: ObjectAddress, preconditions: Preconditions = NO_PRECONDITIONS
@@ -67,11 +77,12 @@ class MinioDriver:
         """The server doesn't say what was there. In a bucket with versions the older ones stay."""
         if preconditions != NO_PRECONDITIONS:
             raise ValueError("the server deletes without preconditions")
-        await asyncio.to_thread(self._delete, address)
+        await self._in_thread(self._delete, address)
         return None
 
-    async def abort_upload(self, address: ObjectAddress, upload_id: str) -> None:
+    async def abort_upload(self, address: ObjectAddress, upload_id: str) -> int:  # noqa: ARG002
         """Never asked for: `uploads` names none."""
+        return 0
 
     async def uploads(
         self,
@@ -84,7 +95,19 @@ class MinioDriver:
         return [], False
 
     async def close(self) -> None:
-        self.connection.close()
+        self.close_now()
+
+    def close_now(self) -> None:
+        self._threads.shutdown(wait=False)
+        self._opened.close()
+
+    def _in_thread(self, work: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+
+    @property
+    def s3(self) -> Minio:
+        """The S3 interface with the node's own keys, for threads."""
+        return self._opened.s3
 
     def bucket_names(self) -> list[str]:
         return [found.name for found in self._buckets()]
@@ -92,7 +115,7 @@ class MinioDriver:
     def objects(self, bucket: str, prefix: str, after: str = "") -> Iterator[ObjectSummary]:
         """Every object under the prefix, in order, from a thread. Raises as `list_objects`."""
         with _bucket_failures():
-            for found in self.connection.s3.list_objects(
+            for found in self._opened.s3.list_objects(
                 bucket, prefix=prefix, recursive=True, start_after=after or None
             ):
                 if found.object_name is not None:
@@ -106,7 +129,7 @@ class MinioDriver:
         folders: list[str] = []
         loose: list[str] = []
         with _bucket_failures():
-            for found in self.connection.s3.list_objects(bucket, prefix=prefix, recursive=False):
+            for found in self._opened.s3.list_objects(bucket, prefix=prefix, recursive=False):
                 name = (found.object_name or "")[len(prefix) :]
                 if found.is_dir and name:
                     folders.append(name.removesuffix("/"))
@@ -116,7 +139,7 @@ class MinioDriver:
 
     def _buckets(self) -> list[BucketInfo]:
         with failures():
-            found = self.connection.s3.list_buckets()
+            found = self._opened.s3.list_buckets()
         return [BucketInfo(one.name, one.creation_date.timestamp() if one.creation_date else 0.0) for one in found]
 
     def _list(self, bucket: str, request: ListRequest) -> ListPage:
@@ -128,7 +151,31 @@ class MinioDriver:
 
     def _delete(self, address: ObjectAddress) -> None:
         with _bucket_failures():
-            self.connection.s3.remove_object(address.bucket, address.key)
+            self._opened.s3.remove_object(address.bucket, address.key)
+
+
+class MinioDriver(ServerStorage):
+    """One in each process and node; `name_prefix` begins the names of what is ours."""
+
+    abilities = Abilities(
+        creates_buckets=False,
+        immediate_revocation=True,
+        one_credential_for_all=True,
+        ends_single_credentials=False,
+        lists_uploads=False,
+        streams_events=False,
+        enforces_quotas=False,
+        hides_names=False,
+        refuses_uploads_under_way=False,
+        shares_any_name=False,
+    )
+
+    def __init__(self, connection: Connection, name_prefix: str) -> None:
+        super().__init__(connection)
+        self.connection = connection
+        self.administration = Administration(connection)
+        self.identity = Identity(connection)
+        self.name_prefix = name_prefix
 
 
 @contextmanager

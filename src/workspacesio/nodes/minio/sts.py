@@ -4,6 +4,7 @@ AssumeRole as MinIO has it: signed with the user's own keys, which become the pa
 answer's rights are the parent's at the time of each request, cut down by `policy` where one is given.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from xml.etree import ElementTree
@@ -26,13 +27,23 @@ class Keys:
 
 
 def assume_role(
-    connection: Connection, *, user: str, secret: str, seconds: int, policy: str | None = None
+    connection: Connection,
+    *,
+    user: str,
+    secret: str,
+    seconds: int,
+    policy: str | None = None,
+    role: Mapping[str, str] | None = None,
 ) -> Keys:
-    """Raises NotPermitted where the server doesn't know the user or the secret, RequestRefused, NodeDown."""
+    """`role` has the fields that name one; MinIO needs none.
+
+    Raises NotPermitted where the server doesn't know the user or the secret, RequestRefused, NodeDown.
+    """
     fields = {
         "Action": "AssumeRole",
         "Version": "2011-06-15",
         "DurationSeconds": str(max(seconds, SHORTEST_SECONDS)),
+        **(role or {}),
     }
     if policy is not None:
         fields["Policy"] = policy

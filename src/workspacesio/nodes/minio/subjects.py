@@ -69,10 +69,11 @@ Wanted = WantedUser | WantedGroup
 
 @dataclass(frozen=True, slots=True)
 class Converged:
-    """`found` is the state's digest before anything was written, `now` after it."""
+    """`found` is the state's digest before anything was written, `now` after it; whether a secret was set."""
 
     found: str
     now: str
+    secret_set: bool = False
 
 
 def converge(
@@ -82,10 +83,11 @@ def converge(
     goal = _goal(wanted)
     looked_at = may_exist | {name for name, _ in wanted.documents}
     found = _read(administration, wanted, looked_at)
+    has_secret = isinstance(wanted, WantedUser) and wanted.secret is not None
     if renew_secret and found.exists and isinstance(wanted, WantedUser) and wanted.secret is not None:
         administration.add_user(wanted.name, wanted.secret)
     if found == goal:
-        return Converged(found.digest(), found.digest())
+        return Converged(found.digest(), found.digest(), has_secret and renew_secret)
     if isinstance(wanted, WantedUser):
         _write_user(administration, wanted, found)
     else:
@@ -93,7 +95,7 @@ def converge(
     now = _read(administration, wanted, looked_at)
     if now != goal:
         raise NotTaken("The server shows other rights than were written; they will be written again.")
-    return Converged(found.digest(), now.digest())
+    return Converged(found.digest(), now.digest(), has_secret and (renew_secret or not found.exists))
 
 
 def remove_group(administration: Administration, name: str) -> None:

@@ -9,140 +9,19 @@ from __future__ import annotations
 import http.client
 import io
 import json
-import os
-import subprocess
 import tarfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
-import boto3
 import pytest
-from botocore.config import Config
 
-from nodes.minio_admin_calls import ADMIN_CALLS, HARMLESS, ONLY_WITH_SEVERAL_DRIVES
-from servers.installed import installed
-from servers.minio import minio
-from servers.minio_subjects import MinioSubjects, assume_role
-from servers.s3_server import S3Server
-from servers.signed_connection import Answer, Keys, SignedConnection
+from escalation.admin_calls import ADMIN_CALLS, FAILING, HARMLESS, ONLY_WITH_SEVERAL_DRIVES
+from escalation.lab import MINE, NEIGHBOUR, USER, Lab, boto3_of, followed
+from servers.minio_subjects import assume_role
+from servers.signed_connection import Keys
 from workspacesio.domain.s3_policies import Grant, compile_documents, session_policy
-from workspacesio.nodes.minio.administration import normal_form
-
-USER, NEIGHBOUR = "short-lived", "neighbour"
-MINE = Grant("lab", "mine/", writes=True)
-
-
-@dataclass
-class Lab:
-    server: S3Server
-    subjects: MinioSubjects
-    folder: str
-    keys: Keys
-    narrowed: Keys
-
-    def client(self, keys: Keys) -> SignedConnection:
-        return SignedConnection(self.server.endpoint, keys, timeout=10)
-
-    def send(self, keys: Keys, method: str, path: str, query: str = "", **more: object) -> Answer:
-        connection = self.client(keys)
-        try:
-            pairs = parse_qsl(query, keep_blank_values=True)
-            return connection.send(method, path, pairs, **more)  # type: ignore[arg-type]
-        finally:
-            connection.close()
-
-    def mc(self, keys: Keys, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """mc as the holder of the key; the alias is `me`."""
-        token = f":{keys.token}" if keys.token else ""
-        host = f"http://{keys.access_key}:{keys.secret_key}{token}@{urlsplit(self.server.endpoint).netloc}"
-        command = [installed("mc"), "--config-dir", self.folder, "--json", *arguments]
-        env = {**os.environ, "MC_HOST_me": host}
-        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
-
-    def state(self) -> dict[str, object]:
-        """All that decides about rights on the server, and what lies outside `mine/`."""
-
-        def admin(*arguments: str) -> list[str]:
-            return sorted(self.subjects.mc("admin", *arguments).splitlines())
-
-        settings = [
-            self.subjects.root.send("GET", "/lab", [(name, "")])
-            for name in (
-                "policy",
-                "lifecycle",
-                "notification",
-                "replication",
-                "versioning",
-                "encryption",
-                "tagging",
-            )
-        ]
-        listed = self.subjects.root.send("GET", "/lab", [("list-type", "2")]).body.decode()
-        keys = [part.split("</Key>")[0] for part in listed.split("<Key>")[1:]]
-        return {
-            "users": admin("user", "ls", "x"),
-            "access keys": admin("accesskey", "ls", "x", "--all", "--svcacc-only"),
-            "groups": admin("group", "info", "x", "lab"),
-            "policies": admin("policy", "ls", "x"),
-            "document": self.subjects.read_policy("short-lived-1"),
-            "buckets": _names(self.subjects.root.send("GET", "/").body.decode()),
-            "settings": [(answer.status, answer.code) for answer in settings],
-            "configuration": admin("config", "get", "x", "identity_openid"),
-            "outside": [key for key in keys if not key.startswith("mine/")],
-        }
-
-
-def _names(document: str) -> list[str]:
-    return [part.split("</Name>")[0] for part in document.split("<Name>")[1:]]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """Of its own: all of it is compared before and after."""
-    with minio(str(tmp_path_factory.mktemp("minio"))) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def lab(server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    folder = str(tmp_path_factory.mktemp("mc"))
-    subjects = MinioSubjects(server, folder)
-    assert subjects.root.send("PUT", "/lab").status == 200
-    for key in ("mine/a/k", "mine/k", "secret/k", "theirs/k"):
-        assert subjects.root.send("PUT", f"/lab/{key}", body=b"bytes").status == 200
-    (document,) = compile_documents([MINE])
-    subjects.write_policy("short-lived-1", document)
-    subjects.add_user(USER, ["short-lived-1"])
-    subjects.add_user(NEIGHBOUR)
-    subjects.add_group("lab", [NEIGHBOUR], ["short-lived-1"])
-    narrow = session_policy([Grant("lab", "mine/a/")])
-    made = Lab(
-        server,
-        subjects,
-        folder,
-        subjects.assume_role(USER),
-        subjects.assume_role(USER, policy=narrow),
-    )
-    yield made
-    subjects.root.close()
-
-
-@pytest.fixture(params=["whole", "narrowed"])
-def keys(request: pytest.FixtureRequest, lab: Lab) -> Keys:
-    return lab.keys if request.param == "whole" else lab.narrowed
-
-
-@pytest.fixture(autouse=True, scope="module")
-def nothing_changes(lab: Lab) -> Iterator[None]:
-    before = lab.state()
-    yield
-    after = lab.state()
-    assert normal_form(str(before.pop("document"))) == normal_form(str(after.pop("document")))
-    assert after == before
 
 
 def test_the_keys_work_for_what_they_are(lab: Lab) -> None:
@@ -215,6 +94,9 @@ def test_the_administration_api_is_refused(lab: Lab, keys: Keys, call: str) -> N
     if call in HARMLESS:
         assert answer.status in (200, 204)
         assert b"secret/" not in answer.body
+        return
+    if call in FAILING:
+        assert answer.status == 500
         return
     code = json.loads(answer.body)["Code"]
     if call in ONLY_WITH_SEVERAL_DRIVES:
@@ -356,7 +238,7 @@ def _tar(name: str) -> bytes:
     "key", ["secret/planted", "/secret/planted", "../secret/planted", "mine/../secret/planted"]
 )
 def test_a_form_upload_reaches_nothing_outside(lab: Lab, key: str) -> None:
-    form = _boto3(lab, lab.keys).generate_presigned_post("lab", key)
+    form = boto3_of(lab, lab.keys).generate_presigned_post("lab", key)
     fields = "".join(
         f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
         for name, value in form["fields"].items()
@@ -371,18 +253,6 @@ def test_a_form_upload_reaches_nothing_outside(lab: Lab, key: str) -> None:
     assert answer.status in (400, 403), said
 
 
-def _boto3(lab: Lab, keys: Keys) -> object:
-    return boto3.client(
-        "s3",
-        endpoint_url=lab.server.endpoint,
-        aws_access_key_id=keys.access_key,
-        aws_secret_access_key=keys.secret_key,
-        aws_session_token=keys.token,
-        region_name="us-east-1",
-        config=Config(signature_version="s3v4", s3={"addressing_style": "path"}),
-    )
-
-
 def test_no_stream_of_events_begins(lab: Lab, keys: Keys) -> None:
     for path in ("/lab", "/"):
         for prefix in ("", "mine/", "secret/"):
@@ -392,18 +262,19 @@ def test_no_stream_of_events_begins(lab: Lab, keys: Keys) -> None:
 
 
 def test_a_right_that_expires_ends_by_itself_whatever_the_request_says_of_the_time(lab: Lab) -> None:
-    expires = datetime.now(UTC) + timedelta(seconds=4)
-    (document,) = compile_documents([Grant("lab", "mine/", writes=True, expires_at=expires)])
-    lab.subjects.write_policy("expiring", document)
+    lab.subjects.write_policy("expiring", compile_documents([])[0])
     lab.subjects.add_user("expiring", ["expiring"])
     try:
         keys = lab.subjects.assume_role("expiring")
-        link = _boto3(lab, keys).generate_presigned_url("get_object", {"Bucket": "lab", "Key": "mine/k"})  # type: ignore[attr-defined]
+        expires = datetime.now(UTC) + timedelta(seconds=4)
+        (document,) = compile_documents([Grant("lab", "mine/", writes=True, expires_at=expires)])
+        lab.subjects.write_policy("expiring", document)
+        link = boto3_of(lab, keys).generate_presigned_url("get_object", {"Bucket": "lab", "Key": "mine/k"})
         assert lab.send(keys, "GET", "/lab/mine/k").status == 200
-        assert _followed(link) == 200
+        assert followed(link) == 200
         time.sleep(max(0.0, (expires - datetime.now(UTC)).total_seconds()))
         assert lab.send(keys, "GET", "/lab/mine/k").status == 403
-        assert _followed(link) == 403
+        assert followed(link) == 403
         early = (expires - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
         now = [(datetime.now(UTC) + timedelta(seconds=s)).strftime("%Y-%m-%dT%H:%M:%SZ") for s in range(3)]
         for name in ("Currenttime", "CurrentTime", "currenttime", "aws:CurrentTime", "X-Amz-Currenttime"):
@@ -419,27 +290,18 @@ def test_a_right_that_expires_ends_by_itself_whatever_the_request_says_of_the_ti
         lab.subjects.mc("admin", "policy", "rm", "x", "expiring")
 
 
-def _followed(link: str) -> int:
-    parts = urlsplit(link)
-    connection = http.client.HTTPConnection(parts.netloc)
-    connection.request("GET", f"{parts.path}?{parts.query}")
-    status = connection.getresponse().status
-    connection.close()
-    return status
-
-
 def test_what_was_begun_before_a_revocation_is_not_completed_after(lab: Lab) -> None:
     lab.subjects.write_policy("revoked", compile_documents([MINE])[0])
     lab.subjects.add_user("revoked", ["revoked"])
     try:
         keys = lab.subjects.assume_role("revoked")
-        link = _boto3(lab, keys).generate_presigned_url(
+        link = boto3_of(lab, keys).generate_presigned_url(
             "get_object", {"Bucket": "lab", "Key": "mine/k"}, ExpiresIn=604_800
-        )  # type: ignore[attr-defined]
+        )
         begun = lab.send(keys, "POST", "/lab/mine/begun", "uploads").body.decode()
         upload = "uploadId=" + begun.split("<UploadId>")[1].split("</UploadId>")[0]
         assert lab.send(keys, "PUT", "/lab/mine/begun", f"partNumber=1&{upload}", body=b"x" * 100).status == 200
-        assert _followed(link) == 200
+        assert followed(link) == 200
         lab.subjects.write_policy("revoked", compile_documents([])[0])
         parts = b"<CompleteMultipartUpload/>"
         assert lab.send(keys, "POST", "/lab/mine/begun", upload, body=parts).status == 403
@@ -448,7 +310,7 @@ def test_what_was_begun_before_a_revocation_is_not_completed_after(lab: Lab) -> 
         assert lab.send(keys, "GET", "/lab/mine/k").status == 403
         assert lab.send(keys, "GET", "/lab", "prefix=mine/").status == 403
         assert lab.send(keys, "HEAD", "/lab").status == 403
-        assert _followed(link) == 403
+        assert followed(link) == 403
     finally:
         lab.subjects.mc("admin", "user", "rm", "x", "revoked")
         lab.subjects.mc("admin", "policy", "rm", "x", "revoked")

@@ -45,6 +45,7 @@ GET /idp/builtin/policy-entities
 DELETE /remove-canned-policy?name=consoleAdmin
 PUT /set-user-or-group-policy?policyName=consoleAdmin&userOrGroup={user}&isGroup=false
 POST /idp/builtin/policy/attach
+POST /idp/builtin/policy/detach
 DELETE /remove-user?accessKey={user}
 GET /list-users?bucket=lab
 GET /list-users
@@ -66,6 +67,7 @@ GET /idp/ldap/list-access-keys?userDN=u&listType=all
 GET /idp/ldap/list-access-keys-bulk?listType=all
 GET /idp/ldap/policy-entities
 POST /idp/ldap/policy/attach
+POST /idp/ldap/policy/detach
 GET /idp/openid/list-access-keys-bulk?listType=all
 GET /get-bucket-quota?bucket=lab
 PUT /set-bucket-quota?bucket=lab
@@ -107,6 +109,10 @@ POST /speedtest/object
 POST /speedtest/drive
 POST /speedtest/net
 POST /speedtest/site
+POST /speedtest/client/devnull
+POST /speedtest/client/devnull/extratime
+POST /site-replication/devnull
+POST /site-replication/netperf
 GET /trace
 GET /log
 POST /kms/status
@@ -149,9 +155,12 @@ POST /force-unlock?paths=lab
 """A server of one drive, as tests start it, has no such calls."""
 
 HARMLESS = {
+    "POST /site-replication/devnull": "throws away what it is sent, and asks nobody for rights",
     "GET /accountinfo": "says what the caller reaches, and of each bucket the name, size and number of objects",
     "GET /list-service-accounts": "lists the caller's own, of which there are none",
     "GET /info-access-key?accessKey={key}": "says of the caller's own key what it may do",
     "DELETE /delete-service-account?accessKey={user}": "of that name there is none to delete, and that is well",
 }
 """What MinIO answers to everybody, whatever is denied."""
+
+FAILING = {"POST /site-replication/netperf": "asks nobody for rights, and fails where no sites are joined"}

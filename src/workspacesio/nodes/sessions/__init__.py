@@ -1,0 +1,1 @@
+"""Nodes whose keys are sessions: the rights of the moment in a session policy, until they expire."""
