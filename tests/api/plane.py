@@ -19,6 +19,7 @@ from sqlalchemy import select
 from workspacesio.api.app import create_routes
 from workspacesio.api.context import ServerContext
 from workspacesio.api.edge import Edge
+from workspacesio.api.event_streams import EventStreams
 from workspacesio.database.sessions import Database
 from workspacesio.database.tables import AuditRecord, Group, GroupMember, User
 from workspacesio.services.drivers import Drivers
@@ -54,20 +55,27 @@ def _routes(context: ServerContext) -> FastAPI:
     """Making the routes takes longer than most tests: they are made once, and given each plane's context."""
     routes = _routes_made_once()
     routes.state.context = context
+    # The transport gives an answer when it has ended.
+    routes.state.event_streams = EventStreams()
+    routes.state.event_streams.longest_seconds = 0.1
     return routes
 
 
 class Plane:
     """`folder` is the served folder. People are named by their usernames; `calls(...)` is who calls."""
 
-    def __init__(self, url: str, base: Path, make_database: Callable[[str], Database] = Database) -> None:
+    def __init__(
+        self, url: str, base: Path, make_database: Callable[[str], Database] = Database, **settings: Any
+    ) -> None:
         self.folder = base / "data"
         self.state = base / "state"
         self.folder.mkdir()
         self.state.mkdir()
         self.clock = Clock()
         self.database = make_database(url)
-        self.settings = Settings(state_dir=self.state, folder_paths=(str(base),), credential_max_seconds=12 * 3600)
+        self.settings = Settings(
+            state_dir=self.state, folder_paths=(str(base),), credential_max_seconds=12 * 3600, **settings
+        )
         self.keyring = Keyring("a secret of at least so many characters")
         self.drivers = Drivers(self.database, self.settings, self.keyring)
         self.context = ServerContext(

@@ -65,6 +65,8 @@ def build_world(plane: Plane) -> None:
         session.scalars(select(Node)).one().operator_id = session.scalars(
             select(User.id).where(User.username == "operator")
         ).one()
+    plane.do("owner", "POST", "/groups", {"name": "lab"})
+    plane.do("owner", "POST", "/groups/lab/members", {"username": "reader"})
     plane.do("owner", "POST", "/credentials", {})
     plane.do("admin", "POST", "/users/disabled/disable")
     assert isinstance(plane.database, Rehearsal)

@@ -45,6 +45,23 @@ def test_a_folder_node_is_added_and_removed(plane: Plane) -> None:
     assert plane.verbs()[-1] == "node.remove"
 
 
+def test_what_a_folder_takes_and_serves_is_changed(plane: Plane) -> None:
+    plane.workspace("ada", "scans")
+    plane.refused(404, "not_found", "ada", "PATCH", "/nodes/local", {"read_only": True})
+    before = plane.generation()
+    node = plane.do("root", "PATCH", "/nodes/local", {"read_only": True, "serve_owner_only": True})
+    assert plane.generation() > before
+    assert (node["read_only"], node["serve_owner_only"], node["cross_filesystems"]) == (True, True, False)
+    assert plane.verbs()[-1] == "node.change"
+    plane.refused(409, "node_is_read_only", "ada", "POST", "/workspaces", {"name": "more"})
+    node = plane.do("root", "PATCH", "/nodes/local", {"read_only": False, "cross_filesystems": True})
+    assert (node["read_only"], node["serve_owner_only"], node["cross_filesystems"]) == (False, True, True)
+    plane.workspace("ada", "more")
+    foreign = {"read_only": True, "access_key": "KEY", "secret_key": "a secret for tests"}
+    plane.refused(409, "node_kind", "root", "PATCH", "/nodes/local", foreign)
+    assert plane.do("root", "GET", "/nodes/local")["read_only"] is False
+
+
 def test_where_a_node_may_lie(plane: Plane) -> None:
     def refusal(path: object) -> str:
         body = {"kind": "folder", "name": "other", "path": str(path)}

@@ -43,6 +43,36 @@ def test_pages_are_the_whole_listing(crowded: Plane, path: str, last: str, query
     assert [one for page in pages for one in page] == whole
 
 
+def test_pages_of_shares_keys_and_credentials(crowded: Plane) -> None:
+    shared = crowded.workspace("root", "shared")
+    shares = f"/workspaces/{shared['id']}/shares"
+    for number, who in enumerate(("b0", "b.c", "b-c", "everyone", "bc", "ada")):
+        # Not in the order of their folders: those are another listing's.
+        crowded.do("root", "POST", shares, {"subject": who, "folder": f"{9 - number}/"})
+    for number in range(5):
+        crowded.do("root", "POST", "/api-keys", {"name": f"key-{number}"})
+        crowded.do("root", "POST", "/credentials", {"workspaces": ["shared"]})
+    crowded.do("root", "DELETE", f"/api-keys/{crowded.do('root', 'GET', '/api-keys')[1]['id']}")
+    for path, many in ((shares, 6), ("/api-keys", 4), ("/credentials", 5)):
+        whole = crowded.do("root", "GET", path)
+        assert len(whole) == many
+        pages = _pages(crowded, path, "id")
+        assert [len(page) for page in pages] == [3] * (many // 3) + [many % 3]
+        assert [one for page in pages for one in page] == whole
+        assert crowded.do("root", "GET", path, after=whole[-1]["id"]) == []
+
+
+def test_an_api_key_lists_its_own_credentials_in_pages(plane: Plane) -> None:
+    plane.workspace("ada", "scans")
+    made = plane.do("ada", "POST", "/api-keys", {"name": "script"})
+    for who in ("ada", made["token"], "ada", made["token"]):
+        plane.do(who, "POST", "/credentials", {"workspaces": ["ada/scans"]})
+    assert len(plane.do("ada", "GET", "/credentials")) == 4
+    (first,) = plane.do(made["token"], "GET", "/credentials", limit=1)
+    (second,) = plane.do(made["token"], "GET", "/credentials", limit=2, after=first["id"])
+    assert plane.do(made["token"], "GET", "/credentials") == [first, second]
+
+
 def test_a_page_is_of_what_the_caller_sees(crowded: Plane) -> None:
     crowded.workspace("ada", "hidden")
     listed = crowded.do("bob", "GET", "/workspaces", limit=2, after="ada/caf\u00e9")
@@ -54,5 +84,7 @@ def test_a_page_is_of_what_the_caller_sees(crowded: Plane) -> None:
 
 @pytest.mark.parametrize("limit", ["0", "1001", "x", "-1"])
 def test_limits_are_held_to(plane: Plane, limit: str) -> None:
-    for path in ("/users", "/workspaces", "/audit"):
+    made = plane.workspace("root", "mine")
+    listings = ("/users", "/workspaces", "/audit", "/api-keys", "/credentials", f"/workspaces/{made['id']}/shares")
+    for path in listings:
         plane.refused(422, "invalid_request", "root", "GET", path, limit=limit)

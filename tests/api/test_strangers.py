@@ -14,6 +14,7 @@ OPEN = {
     ("POST", "/api/v1/register"),
     ("POST", "/api/v1/sign-in"),
     ("POST", "/api/v1/password-reset"),
+    ("POST", "/api/v1/events/minio/{node}"),
 }
 
 JSON = {"Content-Type": "application/json"}

@@ -10,7 +10,7 @@ from workspacesio.database.facts import load_caller
 from workspacesio.database.sessions import Database
 from workspacesio.database.tables import Node
 from workspacesio.domain.authority import Principal
-from workspacesio.domain.permissions import UNNARROWED, Narrowing
+from workspacesio.domain.facts import UNNARROWED, Narrowing
 from workspacesio.services.authority import DatabaseAuthority
 from workspacesio.services.credentials import Issued, issue_credential
 from workspacesio.services.generation import generation_reader

@@ -19,7 +19,7 @@ from servers.s3_server import S3Server
 from workspacesio.database.facts import load_caller
 from workspacesio.database.sessions import Database
 from workspacesio.database.tables import Group, GroupMember, Node, NodeEffect, User, Workspace
-from workspacesio.domain.permissions import UNNARROWED, Caller, Narrowing
+from workspacesio.domain.facts import UNNARROWED, Caller, Narrowing
 from workspacesio.domain.vocabulary import CreatePolicy, Level, RootType
 from workspacesio.nodes.minio.administration import Administration
 from workspacesio.services.actors import Actor
@@ -159,6 +159,7 @@ class MinioService:
             region=None,
             access_key=server.access_key,
             secret=server.secret_key,
+            by_administrator=True,
         )
         with self.door(by).write() as (session, actor, now):
             return add_minio_node(

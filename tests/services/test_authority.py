@@ -15,7 +15,8 @@ from workspacesio.database.sessions import Database
 from workspacesio.database.tables import AuditRecord, Credential, Node, Root, Share, User, Workspace
 from workspacesio.domain.authority import Identified, NotIdentified, ObjectTarget, Permit, Principal, Reservation
 from workspacesio.domain.errors import Conflict
-from workspacesio.domain.permissions import Denied, Narrowing, NodeFacts, RootFacts, ShareFacts
+from workspacesio.domain.facts import Narrowing, NodeFacts, RootFacts, ShareFacts
+from workspacesio.domain.permissions import Denied
 from workspacesio.domain.vocabulary import Action, Level, RootType, SubjectKind
 from workspacesio.services import authority
 from workspacesio.services.credentials import Issued, revoke_credential

@@ -46,7 +46,8 @@ from workspacesio.database.tables import (
     Workspace,
 )
 from workspacesio.domain.authority import ObjectTarget, Permit, Principal
-from workspacesio.domain.permissions import Denied, Narrowing, NodeFacts, RootFacts, ShareFacts, decide
+from workspacesio.domain.facts import Narrowing, NodeFacts, RootFacts, ShareFacts
+from workspacesio.domain.permissions import Denied, decide
 from workspacesio.domain.vocabulary import DATA_ACTIONS, Action, Level, RootType, SubjectKind
 
 database = database_fixture(scope="module")

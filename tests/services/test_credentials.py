@@ -17,7 +17,8 @@ from workspacesio.database.facts import load_caller
 from workspacesio.database.sessions import Database
 from workspacesio.database.tables import Credential, Node
 from workspacesio.domain.errors import Invalid, NotFound
-from workspacesio.domain.permissions import Narrowing, NodeFacts, decide
+from workspacesio.domain.facts import Narrowing, NodeFacts
+from workspacesio.domain.permissions import decide
 from workspacesio.domain.vocabulary import Action
 from workspacesio.services.credentials import (
     MIN_SECONDS,

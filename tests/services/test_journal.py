@@ -20,7 +20,7 @@ from database.worlds import NOW, RootRow, UserRow, WorkspaceRow, World
 from workspacesio.database.sessions import Database
 from workspacesio.database.tables import ObjectEvent, Usage, Workspace
 from workspacesio.domain.authority import Event
-from workspacesio.domain.permissions import NodeFacts, RootFacts
+from workspacesio.domain.facts import NodeFacts, RootFacts
 from workspacesio.domain.vocabulary import RootType
 from workspacesio.services import journal
 from workspacesio.services.journal import Journal, JournalCursor, read_events, write_events

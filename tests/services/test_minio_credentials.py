@@ -15,7 +15,8 @@ from workspacesio.database.facts import load_caller, load_workspace_target
 from workspacesio.database.sessions import Database
 from workspacesio.database.tables import Credential, Workspace
 from workspacesio.domain.errors import Conflict, Invalid
-from workspacesio.domain.permissions import Narrowing, decide
+from workspacesio.domain.facts import Narrowing
+from workspacesio.domain.permissions import decide
 from workspacesio.domain.vocabulary import Action
 from workspacesio.services.credentials import revoke_credential, revoke_credentials_of
 from workspacesio.services.node_effects import marked, settle_one

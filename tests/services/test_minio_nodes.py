@@ -27,6 +27,7 @@ from workspacesio.nodes.minio.fitness import ADMINISTRATION_ACTIONS, release_war
 from workspacesio.nodes.minio.names import user_name
 from workspacesio.services.keys import Keyring
 from workspacesio.services.minio_nodes import (
+    NO_ADMINISTRATION,
     CheckedServer,
     add_minio_node,
     change_minio_node,
@@ -53,6 +54,9 @@ def service(database: Database, minio_server: S3Server, tmp_path: Path) -> Minio
     return service_with_node(database, minio_server, tmp_path)
 
 
+UNKNOWN_KEY = "The server doesn't know the node's access key, or it is disabled there."
+
+
 def check(service: MinioService, server: S3Server, **changed: Any) -> CheckedServer:
     given = {
         "endpoint": server.endpoint,
@@ -60,6 +64,7 @@ def check(service: MinioService, server: S3Server, **changed: Any) -> CheckedSer
         "region": None,
         "access_key": server.access_key,
         "secret": server.secret_key,
+        "by_administrator": True,
     }
     return check_server(service, **{**given, **changed})
 
@@ -128,7 +133,7 @@ def test_each_right_that_is_missing_is_named(empty: MinioService, minio_server: 
     assert refusal.value.code == "server_unfit"
     expected = f"The node's access key needs the right {missing}."
     if missing == "admin:ServerInfo":
-        expected = "The node's access key may not do that on the server."
+        expected = NO_ADMINISTRATION
     assert refusal.value.details["problems"] == [expected]
     if not missing.startswith("admin:Delete"):
         assert everything(minio_server) == before, "what was tried is gone"
@@ -138,7 +143,7 @@ def test_each_right_that_is_missing_is_named(empty: MinioService, minio_server: 
     ("changed", "problem"),
     [
         ({"secret": "not the secret"}, "The server refuses the secret of the node's access key."),
-        ({"access_key": "nobody-here"}, "The server doesn't know the node's access key."),
+        ({"access_key": "nobody-here"}, UNKNOWN_KEY),
     ],
 )
 def test_keys_that_are_wrong(
@@ -274,10 +279,10 @@ def test_a_key_that_was_revoked_shows_and_holds_nothing_up_for_good(
     settle_one(service, service.share("ada", scans, "bob"))
     hand = service.keys("bob")
     administration(minio_server).remove_user(access_key)
-    assert node_state(service, 1).problems == ("The server doesn't know the node's access key.",)
+    assert node_state(service, 1).problems == (UNKNOWN_KEY,)
     assert settle_one(service, service.unshare("ada", scans, "bob")) == "pending"
     (pending,) = node_state(service, 1).pending
-    assert (pending.subject, pending.problem) == ("bob", "The server doesn't know the node's access key.")
+    assert (pending.subject, pending.problem) == ("bob", UNKNOWN_KEY)
     change = {"access_key": minio_server.access_key, "secret": minio_server.secret_key}
     change_minio_node(service, service.door("root").write, name="there", **change)
     assert continue_effects(service) == 0

@@ -19,7 +19,7 @@ from database.kinds import clear, database_fixture
 from workspacesio.database.sessions import Database
 from workspacesio.database.tables import Node, Root, User, Workspace
 from workspacesio.domain.errors import WorkspacesIOError
-from workspacesio.domain.permissions import Caller
+from workspacesio.domain.facts import Caller
 from workspacesio.domain.vocabulary import CreatePolicy, RootType
 from workspacesio.services.actors import Actor
 from workspacesio.services.imports import Counted, Wanted, import_folders

@@ -15,7 +15,7 @@ from database.worlds import NOW, RootRow, ShareRow, UserRow, WorkspaceRow, World
 from workspacesio.database.sessions import Database
 from workspacesio.database.tables import GroupMember, Share, User, Workspace
 from workspacesio.domain.errors import Unavailable
-from workspacesio.domain.permissions import NodeFacts, RootFacts, ShareFacts
+from workspacesio.domain.facts import NodeFacts, RootFacts, ShareFacts
 from workspacesio.domain.vocabulary import Level, RootType, SubjectKind
 from workspacesio.services import rights_cache
 from workspacesio.services.generation import generation_reader

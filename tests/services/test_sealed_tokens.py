@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workspacesio.domain.permissions import Narrowing
+from workspacesio.domain.facts import Narrowing
 from workspacesio.services.keys import Keyring
 from workspacesio.services.sealed_tokens import (
     MAX_NARROWED_WORKSPACES,

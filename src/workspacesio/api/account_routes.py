@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from workspacesio.api.dependencies import SignedIn
 from workspacesio.api.enforcement import Settled, enforced_on
-from workspacesio.api.fields import Body, Id, Instant, Line, Moment, Name, Password
+from workspacesio.api.fields import MAX_PAGE, AfterId, Body, Id, Instant, Line, Moment, Name, Page, Password
 from workspacesio.api.user_views import UserView, view_user
 from workspacesio.database.tables import ApiKey
 from workspacesio.services import passwords
@@ -82,10 +82,11 @@ def set_password(call: SignedIn, change: PasswordChange) -> Settled:
 
 
 @router.get("/api-keys")
-def api_keys(call: SignedIn) -> list[ApiKeyView]:
-    """The caller's own keys."""
+def api_keys(call: SignedIn, limit: Page = MAX_PAGE, after: AfterId = None) -> list[ApiKeyView]:
+    """The caller's own keys, by id, in pages."""
     with call.read() as (session, actor, now):
-        return [_view(session, actor, row, now) for row in list_api_keys(session, actor=actor)]
+        found = list_api_keys(session, actor=actor, limit=limit, after=after)
+        return [_view(session, actor, row, now) for row in found]
 
 
 @router.post("/api-keys", status_code=201)

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
+from starlette.routing import compile_path
 from starlette.types import ASGIApp
 
 import workspacesio
@@ -9,6 +10,9 @@ from workspacesio.api import (
     account_routes,
     audit_routes,
     credential_routes,
+    event_routes,
+    event_source_routes,
+    group_routes,
     import_routes,
     node_routes,
     root_routes,
@@ -22,6 +26,7 @@ from workspacesio.api.context import ServerContext
 from workspacesio.api.dependencies import is_open
 from workspacesio.api.edge import Edge, on_unforeseen
 from workspacesio.api.error_responses import ErrorAnswer, add_error_handlers
+from workspacesio.api.event_streams import EventStreams
 
 PREFIX = "/api/v1"
 
@@ -30,12 +35,15 @@ _AREAS = (
     sign_in_routes,
     account_routes,
     user_routes,
+    group_routes,
     node_routes,
     root_routes,
     import_routes,
     workspace_routes,
     share_routes,
     credential_routes,
+    event_routes,
+    event_source_routes,
     audit_routes,
 )
 
@@ -59,13 +67,14 @@ def create_routes(context: ServerContext) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.context = context
+    app.state.event_streams = EventStreams()
     add_error_handlers(app)
     app.add_exception_handler(Exception, on_unforeseen)
     v1 = APIRouter(prefix=PREFIX)
     for area in _AREAS:
         v1.include_router(area.router)
-    app.state.open_routes = frozenset(
-        (method, PREFIX + route.path)
+    app.state.open_routes = tuple(
+        (method, compile_path(PREFIX + route.path)[0])
         for area in _AREAS
         for route in area.router.routes
         if isinstance(route, APIRoute) and is_open(route)

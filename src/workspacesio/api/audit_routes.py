@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from workspacesio.api.dependencies import SignedIn
-from workspacesio.api.fields import MAX_ID, Instant, Line
+from workspacesio.api.fields import AfterId, Instant, Line
 from workspacesio.services.audit import MAX_RECORDS, list_records
 from workspacesio.services.references import ReadOrWrite, resolve_reference
 
@@ -27,7 +27,7 @@ def audit(
     call: SignedIn,
     workspace: Annotated[Line | None, Query(description="A workspace reference.")] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_RECORDS)] = 100,
-    after: Annotated[int | None, Query(ge=1, le=MAX_ID, description="Go on behind the record of this id.")] = None,
+    after: AfterId = None,
 ) -> list[AuditAnswer]:
     """The newest records first: all for administrators, for others those of their own workspaces."""
     with call.read() as (session, actor, now):

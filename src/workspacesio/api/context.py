@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from workspacesio.api.repeated_requests import RepeatedRequests
 from workspacesio.database.sessions import Database
 from workspacesio.nodes.driver import StorageDriver
 from workspacesio.services.keys import Keyring
@@ -12,10 +13,15 @@ from workspacesio.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class ServerContext:
-    """One in each process. `drivers` opens a node's driver by the node's id; `clock` gives the time, in UTC."""
+    """One in each process. `drivers` opens a node's driver by the node's id; `clock` gives the time, in UTC.
+
+    While the process is `stopping`, answers that last for hours end.
+    """
 
     database: Database
     settings: Settings
     keyring: Keyring = field(repr=False)
     drivers: Callable[[int], StorageDriver]
     clock: Callable[[], datetime]
+    stopping: Callable[[], bool] = lambda: False
+    repeated: RepeatedRequests = field(default_factory=RepeatedRequests, repr=False)

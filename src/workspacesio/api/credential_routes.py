@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from workspacesio.api.dependencies import Call, SignedIn
 from workspacesio.api.enforcement import Settled, enforced_on
-from workspacesio.api.fields import Body, Id, Instant, LevelWord, Line, Name
+from workspacesio.api.fields import MAX_PAGE, AfterId, Body, Id, Instant, LevelWord, Line, Name, Page
 from workspacesio.api.workspace_answers import SharedFolder
 from workspacesio.database.tables import Credential
 from workspacesio.domain.vocabulary import Level, NodeKind
@@ -26,27 +26,34 @@ from workspacesio.services.credentials import (
     DEFAULT_SECONDS,
     REGION,
     Covered,
+    Issued,
     covered_workspaces,
     issue_credential,
 )
-from workspacesio.services.minio_credentials import IssuedThere, issue_minio_credential
+from workspacesio.services.minio_credentials import IssuedThere
 from workspacesio.services.node_effects import marked
 from workspacesio.services.own_credentials import end_credential, list_credentials
 from workspacesio.services.presigning import presigned_address
 from workspacesio.services.references import written_references
+from workspacesio.services.server_kinds import SERVER_KINDS
 
 router = APIRouter(tags=["credentials"])
 
 MAX_SECONDS = 366 * 24 * 3600
+USUAL_LIFE = timedelta(seconds=DEFAULT_SECONDS)
 
 
 class CredentialRequest(Body):
-    """Without `workspaces`: for all that the caller reaches on the node, now and later while it lives."""
+    """Without `workspaces`: for all that the caller reaches on the node, now and later while it lives.
+
+    On a node without immediate revocation for what the caller reaches now, and a quarter of an hour instead of an
+    hour where `duration_seconds` isn't given.
+    """
 
     workspaces: Annotated[list[Line], Field(min_length=1, max_length=100)] | None = None
     node: Name | None = None
     read_only: bool = False
-    duration_seconds: Annotated[int, Field(ge=1, le=MAX_SECONDS)] = DEFAULT_SECONDS
+    duration_seconds: Annotated[int, Field(ge=1, le=MAX_SECONDS)] | None = None
 
 
 class PresignRequest(Body):
@@ -70,14 +77,29 @@ class CoveredWorkspace(BaseModel):
     folders: list[SharedFolder]
 
 
-class IssuedCredential(BaseModel):
-    """The secret and the session token are shown this once. `abilities`: what the node can do."""
+class IssuedKeys(BaseModel):
+    """What is new in each answer to the same request."""
 
     id: int
     access_key_id: str
     secret_access_key: str
     session_token: str
     expires_at: Instant
+
+    @classmethod
+    def of(cls, issued: Issued) -> "IssuedKeys":
+        return cls(
+            id=issued.credential_id,
+            access_key_id=issued.access_key_id,
+            secret_access_key=issued.secret_access_key,
+            session_token=issued.session_token,
+            expires_at=issued.expires_at,
+        )
+
+
+class IssuedCredential(IssuedKeys):
+    """The secret and the session token are shown this once. `abilities`: what the node can do."""
+
     endpoint: str
     region: str
     node: str
@@ -124,12 +146,8 @@ def issue(call: SignedIn, wanted: CredentialRequest) -> IssuedCredential:
         )
 
     node_id, node, keys = _issue(call, scope_of, wanted.duration_seconds)
-    return IssuedCredential(
-        id=keys.issued.credential_id,
-        access_key_id=keys.issued.access_key_id,
-        secret_access_key=keys.issued.secret_access_key,
-        session_token=keys.issued.session_token,
-        expires_at=keys.issued.expires_at,
+    answer = IssuedCredential(
+        **dict(IssuedKeys.of(keys.issued)),
         endpoint=keys.endpoint,
         region=keys.region,
         node=node,
@@ -137,11 +155,15 @@ def issue(call: SignedIn, wanted: CredentialRequest) -> IssuedCredential:
         read_only=keys.issued.read_only,
         workspaces=_covered(keys.covered),
     )
+    if keys.decided is not None:
+        rest = answer.model_dump_json(exclude=set(IssuedKeys.model_fields)).encode()
+        call.visit.context.repeated.remember(call.visit.request.scope, keys.decided, rest, _keys_as_json)
+    return answer
 
 
 @router.get("/credentials")
-def credentials(call: SignedIn) -> list[CredentialView]:
-    """The caller's credentials that are still valid."""
+def credentials(call: SignedIn, limit: Page = MAX_PAGE, after: AfterId = None) -> list[CredentialView]:
+    """The caller's credentials that are still valid, by id, in pages."""
     with call.read() as (session, actor, now):
         return [
             CredentialView(
@@ -155,7 +177,7 @@ def credentials(call: SignedIn) -> list[CredentialView]:
                 if row.narrowed_to is None
                 else written_references(session, actor=actor, ids=row.narrowed_to, now=now),
             )
-            for row, node in list_credentials(session, actor=actor, now=now)
+            for row, node in list_credentials(session, actor=actor, limit=limit, after=after, now=now)
         ]
 
 
@@ -199,16 +221,17 @@ def presign(call: SignedIn, wanted: PresignRequest) -> PresignedLink:
 
 
 def _issue(
-    call: Call, scope_of: Callable[[Session, Actor, datetime], CredentialScope | ObjectScope], seconds: int
+    call: Call, scope_of: Callable[[Session, Actor, datetime], CredentialScope | ObjectScope], seconds: int | None
 ) -> tuple[int, str, IssuedThere]:
     """The node's id and name, and keys for what `scope_of` gives, from its server or for the endpoint."""
-    context, duration = call.visit.context, timedelta(seconds=seconds)
+    duration = None if seconds is None else timedelta(seconds=seconds)
     with call.write() as (session, actor, now):
         scope = scope_of(session, actor, now)
-        node_id, name, kind = scope.node.id, scope.node.name, scope.node.kind
-        if kind != NodeKind.MINIO:
-            return node_id, name, _issue_here(call, session, actor, scope, duration, now)
-    return node_id, name, issue_minio_credential(context, call, scope_of=scope_of, duration=duration)
+        node_id, name = scope.node.id, scope.node.name
+        server = SERVER_KINDS.get(NodeKind(scope.node.kind))
+        if server is None:
+            return node_id, name, _issue_here(call, session, actor, scope, duration or USUAL_LIFE, now)
+    return node_id, name, server.issue(call.visit.context, call, scope_of=scope_of, duration=duration)
 
 
 def _issue_here(  # noqa: PLR0917 - one transaction's parts, and what is asked for
@@ -235,6 +258,10 @@ def _issue_here(  # noqa: PLR0917 - one transaction's parts, and what is asked f
     )
     covered = covered_workspaces(session, caller=scope.caller, node=scope.node, now=now)
     return IssuedThere(issued, call.visit.s3_address, REGION, tuple(covered))
+
+
+def _keys_as_json(issued: Issued) -> bytes:
+    return IssuedKeys.of(issued).model_dump_json().encode()
 
 
 def _covered(covered: Sequence[Covered]) -> list[CoveredWorkspace]:

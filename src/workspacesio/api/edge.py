@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from workspacesio.api import repeated_requests
 from workspacesio.api.error_responses import answer_error, error_response
 from workspacesio.api.strangers import refusal_of_stranger
 
@@ -57,10 +58,21 @@ class Edge:
             await answer(scope, receive, exchange.send)
             return
         try:
+            repeated = await self._repeated(scope)
+            if repeated is not None:
+                await repeated(scope, receive, exchange.send)
+                return
             await self._app(scope, exchange.receive, exchange.send)
         except Exception:
             # `on_unforeseen` has answered, or an answer had begun, and then the connection ends short.
             logger.exception("request %s failed: %s %s", exchange.request_id, scope["method"], scope["path"])
+
+    async def _repeated(self, scope: Scope) -> Response | None:
+        if scope["path"] != repeated_requests.PATH:
+            return None
+        context = self._app.state.context
+        answer: Response | None = await context.repeated.answer(context, scope)
+        return answer
 
 
 async def on_unforeseen(request: Request, _error: Exception) -> Response:
@@ -105,6 +117,7 @@ class _Exchange:
                 return 413, "too_large", "The request is too large."
             if not message.get("more_body", False):
                 self._body = b"".join(parts)
+                self._scope[repeated_requests.BODY] = self._body
                 if size > FEW_BYTES and _number_of_fields(self._body) > MAX_FIELDS:
                     return 413, "too_large", "The request has too many fields."
                 return None

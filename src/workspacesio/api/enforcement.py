@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from pydantic import BaseModel
 
 from workspacesio.api.context import ServerContext
-from workspacesio.api.fields import Enforced
-from workspacesio.services.node_effects import Marked, settle
+from workspacesio.api.fields import Enforced, EnforcedAtExpiry, EnforcedNow
+from workspacesio.services.node_effects import Marked, SettledNode, settled_nodes
 
 
 class Settled(BaseModel):
@@ -23,4 +23,10 @@ class Settled(BaseModel):
 
 def enforced_on(context: ServerContext, marked: Marked, *, nodes: Iterable[int] = ()) -> list[Enforced]:
     """By name; `nodes` (ids) are named in any case. A node that can't be reached is pending, and no error."""
-    return [Enforced(node=name, state=state) for name, state in settle(context, marked, nodes=nodes)]
+    return [_settlement(one) for one in settled_nodes(context, marked, nodes=nodes)]
+
+
+def _settlement(one: SettledNode) -> Enforced:
+    if one.state == "at_expiry" and one.at is not None:
+        return EnforcedAtExpiry(node=one.name, state=one.state, at=one.at, denied=one.denied)
+    return EnforcedNow(node=one.name, state="enforced" if one.state == "enforced" else "pending")

@@ -62,7 +62,9 @@ MAX_PAGE = 1000
 Page = Annotated[
     int, Query(ge=1, le=MAX_PAGE, description="How many at most; so many mean that there may be more.")
 ]
-"""The length of a page of a listing. To go on, ask again with `after` the last one's name."""
+"""The length of a page of a listing. To go on, ask again with `after` the last one's name or id."""
+
+AfterId = Annotated[int | None, Query(ge=1, le=MAX_ID, description="Go on behind the one of this id.")]
 
 Id = Annotated[int, Path(ge=1, le=MAX_ID)]
 
@@ -77,8 +79,24 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Enforced(BaseModel):
+class EnforcedNow(BaseModel):
     """Whether a change of rights is enforced on a node: `enforced`, or `pending` until the node is reached."""
 
     node: str
     state: Literal["enforced", "pending"]
+
+
+class EnforcedAtExpiry(BaseModel):
+    """Nothing ends keys of the node before their time: what was taken away lasts until `at` at the latest.
+
+    `denied`: the server was told to refuse keys from before now, which it does soon, and promises no time.
+    """
+
+    node: str
+    state: Literal["at_expiry"]
+    at: Instant
+    denied: bool
+
+
+Enforced = Annotated[EnforcedNow | EnforcedAtExpiry, Field(discriminator="state")]
+"""What became of a change of rights on one node."""

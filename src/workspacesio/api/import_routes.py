@@ -48,6 +48,8 @@ class ImportedFolder(BaseModel):
 
 
 class NotServed(BaseModel):
+    """What an import leaves absent, by reason; `examples` are some of the paths."""
+
     reason: str
     count: int
     examples: list[str]
@@ -59,6 +61,8 @@ class RefusedFolder(BaseModel):
 
 
 class ImportReport(BaseModel):
+    """`refused` folders were not imported; `not_served` is what lies in those that were, and stays absent."""
+
     workspaces: list[ImportedFolder]
     not_served: list[NotServed]
     refused: list[RefusedFolder]

@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 from workspacesio.api.dependencies import Call
 from workspacesio.database.tables import Node, Root, Usage
@@ -19,7 +18,7 @@ from workspacesio.services.imports import (
     plan_import,
     root_to_import,
 )
-from workspacesio.services.node_effects import Marked, marked, settle
+from workspacesio.services.node_effects import Marked, State, marked, settle
 from workspacesio.services.surveys import MAX_EXAMPLES, NotServed, Surveyed, merged, survey
 
 Line = dict[str, object]
@@ -122,9 +121,7 @@ class ImportRun:
             )
             return done, marked(session)
 
-    def _report(
-        self, plan: Plan, surveyed: dict[str, Surveyed], settled: list[tuple[str, Literal["enforced", "pending"]]]
-    ) -> Line:
+    def _report(self, plan: Plan, surveyed: dict[str, Surveyed], settled: list[tuple[str, State]]) -> Line:
         not_served = [*self._loose, *merged(sorted(surveyed.items()))]
         return {
             "workspaces": [self._workspace(one, surveyed.get(one.folder)) for one in plan.planned],

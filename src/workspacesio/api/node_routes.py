@@ -9,24 +9,29 @@ from pydantic import BaseModel, Field
 from workspacesio.api.dependencies import SignedIn
 from workspacesio.api.fields import Body, Line, Name, Secret
 from workspacesio.api.node_views import NodeView, view_node
+from workspacesio.api.session_node_requests import AwsRequest, PlainMinioRequest, add_session_server
 from workspacesio.database.tables import Node
 from workspacesio.domain.errors import Conflict, Invalid
 from workspacesio.domain.vocabulary import FolderLayout, NodeKind
 from workspacesio.services.first_start import bucket_name_from_folder
-from workspacesio.services.minio_nodes import add_minio_node, change_minio_node, check_server, remove_minio_node
+from workspacesio.services.minio_nodes import add_minio_node, check_server
 from workspacesio.services.node_folders import check_node_folder
 from workspacesio.services.nodes import (
     add_folder_node,
+    begin_adding,
+    change_folder_node,
     list_nodes,
-    may_add_node,
+    may_add_folder,
     remove_node,
     root_names,
     show_node,
 )
+from workspacesio.services.server_kinds import SERVER_KINDS
 
 router = APIRouter(prefix="/nodes", tags=["nodes"])
 
 MAX_ASKED_AT_ONCE = 8
+OF_FOLDERS = frozenset({"read_only", "serve_owner_only", "cross_filesystems"})
 
 
 class FolderRequest(Body):
@@ -58,12 +63,16 @@ class MinioRequest(Body):
     read_only: bool = False
 
 
-NodeRequest = Annotated[FolderRequest | MinioRequest, Field(discriminator="kind")]
+NodeRequest = Annotated[FolderRequest | MinioRequest | PlainMinioRequest | AwsRequest, Field(discriminator="kind")]
 
 
 class NodeChange(Body):
-    """Of a MinIO node: a new secret, another access key with its secret, or the address that others are told."""
+    """Of a folder: what it takes and serves. Of a server: a new secret, another access key with its secret, or
+    the address that others are told."""
 
+    read_only: bool | None = None
+    serve_owner_only: bool | None = None
+    cross_filesystems: bool | None = None
     access_key: Name | None = None
     secret_key: Secret | None = None
     public_endpoint: Line | None = None
@@ -87,6 +96,7 @@ def nodes(call: SignedIn) -> list[NodeView]:
 
 @router.get("/{name}")
 def node(call: SignedIn, name: Name) -> NodeView:
+    """One node that the caller operates: what it is, what is wrong with it, and what isn't enforced there yet."""
     with call.read() as (session, actor, now):
         found = show_node(session, actor=actor, name=name, now=now)
         roots = root_names(session, node_id=found.id)
@@ -95,24 +105,45 @@ def node(call: SignedIn, name: Name) -> NodeView:
 
 @router.post("", status_code=201)
 def add_node(call: SignedIn, wanted: NodeRequest) -> NodeView:
-    """Add a folder of the server, under a path that it may serve, or a MinIO server. Nothing stored is changed."""
-    with call.read() as (_, actor, now):
-        may_add_node(actor, now=now)
-    made = _add_folder(call, wanted) if isinstance(wanted, FolderRequest) else _add_minio(call, wanted)
-    return view_node(call, made, [])
+    """Add a folder of the server, under a path that it may serve, or a MinIO server. Nothing stored is changed.
+
+    Folders are added by administrators, servers by whom they let, who then operates the node.
+    """
+    if isinstance(wanted, FolderRequest):
+        with call.read() as (_, actor, now):
+            may_add_folder(actor, now=now)
+        return view_node(call, _add_folder(call, wanted), [])
+    with call.write() as (session, actor, now):
+        by_administrator = begin_adding(session, actor=actor, now=now)
+    add = _add_minio if isinstance(wanted, MinioRequest) else add_session_server
+    return view_node(call, add(call, wanted, by_administrator=by_administrator), [])  # type: ignore[arg-type]
 
 
 @router.patch("/{name}")
 def change_node(call: SignedIn, name: Name, change: NodeChange) -> NodeView:
-    """Replace what a MinIO node is reached with. It is tried first, and refused where it doesn't do."""
+    """Replace what is given; it holds from the next request on. New keys of a server are tried first."""
     with call.read() as (session, actor, now):
         kind = show_node(session, actor=actor, name=name, now=now).kind
-    if kind != NodeKind.MINIO:
-        raise Conflict("Only nodes on MinIO servers can be changed; add the folder anew.", code="node_kind")
+    given = {field for field, value in change if value is not None}
+    foreign = given - OF_FOLDERS if kind == NodeKind.FOLDER else given & OF_FOLDERS
+    if foreign:
+        raise Conflict(f"A node of this kind has no {' or '.join(sorted(foreign))} to change.", code="node_kind")
+    if kind == NodeKind.FOLDER:
+        with call.write() as (session, actor, now):
+            change_folder_node(
+                session,
+                actor=actor,
+                name=name,
+                read_only=change.read_only,
+                serve_owner_only=change.serve_owner_only,
+                cross_filesystems=change.cross_filesystems,
+                now=now,
+            )
+        return node(call, name)
     if change.access_key is not None and change.secret_key is None:
         raise Invalid("Give the secret of the access key, too.", code="invalid_request")
     secret = change.secret_key
-    change_minio_node(
+    SERVER_KINDS[NodeKind(kind)].change(
         call.visit.context,
         call.write,
         name=name,
@@ -133,8 +164,9 @@ def delete_node(
     """Stop serving the node; what it stores stays. Refused while it has workspaces, unless forced."""
     with call.read() as (session, actor, now):
         kind = show_node(session, actor=actor, name=name, now=now).kind
-    if kind == NodeKind.MINIO:
-        removed = remove_minio_node(call.visit.context, call.write, name=name, force=force)
+    server = SERVER_KINDS.get(NodeKind(kind))
+    if server is not None:
+        removed = server.remove(call.visit.context, call.write, name=name, force=force)
         return RemovedNode(left_on_server=removed.left_on_server)
     with call.write() as (session, actor, now):
         remove_node(session, actor=actor, name=name, force=force, now=now)
@@ -164,7 +196,7 @@ def _add_folder(call: SignedIn, wanted: FolderRequest) -> Node:
         )
 
 
-def _add_minio(call: SignedIn, wanted: MinioRequest) -> Node:
+def _add_minio(call: SignedIn, wanted: MinioRequest, *, by_administrator: bool) -> Node:
     server = check_server(
         call.visit.context,
         endpoint=wanted.endpoint,
@@ -172,6 +204,7 @@ def _add_minio(call: SignedIn, wanted: MinioRequest) -> Node:
         region=wanted.region,
         access_key=wanted.access_key,
         secret=wanted.secret_key.get_secret_value(),
+        by_administrator=by_administrator,
     )
     with call.write() as (session, actor, now):
         return add_minio_node(

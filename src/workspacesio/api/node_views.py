@@ -10,7 +10,7 @@ from workspacesio.api.fields import Instant
 from workspacesio.database.tables import Node
 from workspacesio.domain.errors import WorkspacesIOError
 from workspacesio.domain.vocabulary import NodeKind
-from workspacesio.services.minio_nodes import node_state
+from workspacesio.services.server_kinds import SERVER_KINDS
 
 
 class PendingView(BaseModel):
@@ -37,6 +37,9 @@ class NodeView(BaseModel):
     public_endpoint: str | None
     region: str | None
     access_key: str | None
+    role_arn: str | None
+    sts_endpoint: str | None
+    may_deny_sessions: bool
     version: str | None
     read_only: bool
     serve_owner_only: bool
@@ -60,8 +63,9 @@ def view_node(call: Call, node: Node, roots: list[str]) -> NodeView:
     try:
         driver = call.visit.context.drivers(node.id)
         abilities = dataclasses.asdict(driver.abilities)
-        if node.kind == NodeKind.MINIO:
-            found = node_state(call.visit.context, node.id)
+        server = SERVER_KINDS.get(NodeKind(node.kind))
+        if server is not None:
+            found = server.state(call.visit.context, node.id)
             version, problems, warnings = found.version, list(found.problems), list(found.warnings)
             pending = [PendingView.model_validate(dataclasses.asdict(one)) for one in found.pending]
         else:
@@ -79,6 +83,9 @@ def view_node(call: Call, node: Node, roots: list[str]) -> NodeView:
         public_endpoint=node.public_endpoint,
         region=node.region,
         access_key=node.access_key,
+        role_arn=node.role_arn,
+        sts_endpoint=node.sts_endpoint,
+        may_deny_sessions=node.may_deny_sessions,
         version=version,
         read_only=node.read_only,
         serve_owner_only=node.serve_owner_only,

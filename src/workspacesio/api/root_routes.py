@@ -73,6 +73,7 @@ def roots(call: SignedIn) -> list[RootView]:
 
 @router.get("/{name}")
 def root(call: SignedIn, name: Name) -> RootView:
+    """One root: where it lies, who manages it and who creates workspaces there."""
     with call.read() as (session, actor, now):
         return _view(show_root(session, actor=actor, name=name, now=now))
 

@@ -8,13 +8,27 @@ from pydantic import BaseModel
 
 from workspacesio.api.dependencies import SignedIn
 from workspacesio.api.enforcement import enforced_on
-from workspacesio.api.fields import Body, Enforced, Id, Instant, LevelWord, Line, Moment, Name
+from workspacesio.api.fields import (
+    MAX_PAGE,
+    AfterId,
+    Body,
+    Enforced,
+    EnforcedAtExpiry,
+    Id,
+    Instant,
+    LevelWord,
+    Line,
+    Moment,
+    Name,
+    Page,
+)
 from workspacesio.database.tables import Workspace
 from workspacesio.domain.errors import WorkspacesIOError
 from workspacesio.domain.vocabulary import Level
 from workspacesio.services.access_report import report_access
-from workspacesio.services.node_effects import marked, settle_one
-from workspacesio.services.sharing import ShareView, list_shares, revoke_share, share_folder, shared_place
+from workspacesio.services.node_effects import marked
+from workspacesio.services.shared_places import shared_place
+from workspacesio.services.sharing import ShareView, list_shares, revoke_share, share_folder
 
 router = APIRouter(prefix="/workspaces/{workspace_id}", tags=["shares"])
 
@@ -48,9 +62,13 @@ class Shared(ShareAnswer):
     """`sign_in_command` is all that the other person types.
 
     `empty`: nothing that is served is there yet, so the name may be mistyped; None where the node can't say.
+    `enforced` and `takes_effect_at` are as in other changes, where the share was made weaker. `taken_back_within`
+    (seconds): how long keys of this node may go on after a share is taken back, as nothing ends them.
     """
 
-    enforced: Literal["enforced", "pending"]
+    enforced: Literal["enforced", "pending", "at_expiry"]
+    takes_effect_at: Instant | None
+    taken_back_within: int | None
     sign_in_command: str
     empty: bool | None
 
@@ -74,10 +92,13 @@ class AccessAnswer(BaseModel):
 
 
 @router.get("/shares")
-def shares(call: SignedIn, workspace_id: Id) -> list[ShareAnswer]:
-    """All for the owner; for others those in folders that they hold at `own`, and those that concern them."""
+def shares(call: SignedIn, workspace_id: Id, limit: Page = MAX_PAGE, after: AfterId = None) -> list[ShareAnswer]:
+    """All for the owner; for others those in folders that they hold at `own`, and those that concern them.
+
+    By id, in pages.
+    """
     with call.read() as (session, actor, now):
-        views = list_shares(session, actor=actor, workspace_id=workspace_id, now=now)
+        views = list_shares(session, actor=actor, workspace_id=workspace_id, limit=limit, after=after, now=now)
     return [ShareAnswer.of(view) for view in views]
 
 
@@ -97,14 +118,23 @@ def share(call: SignedIn, workspace_id: Id, wanted: ShareRequest, response: Resp
         )
         concerned = marked(session)
         place = shared_place(session, workspace_id=workspace_id, folder=view.folder)
-    enforced = settle_one(call.visit.context, concerned)
+    (there,) = enforced_on(call.visit.context, concerned, nodes=[place.node_id])
     response.status_code = 201 if is_new else 200
     who = "EMAIL" if wanted.subject.startswith("@") or wanted.subject == "everyone" else wanted.subject
     command = f"wio login {call.visit.public_address} {who}"
     empty: bool | None = None
-    with contextlib.suppress(WorkspacesIOError):  # the share is given, whatever the node says
-        empty = not call.storage(place.node_id).holds_objects(place.bucket, place.prefix)
-    return Shared(**dict(ShareAnswer.of(view)), enforced=enforced, sign_in_command=command, empty=empty)
+    # The share is given, whatever the node says; one that is away just now isn't asked again.
+    with contextlib.suppress(WorkspacesIOError):
+        if there.state != "pending":
+            empty = not call.storage(place.node_id).holds_objects(place.bucket, place.prefix)
+    return Shared(
+        **dict(ShareAnswer.of(view)),
+        enforced=there.state,
+        takes_effect_at=there.at if isinstance(there, EnforcedAtExpiry) else None,
+        taken_back_within=place.taken_back_within,
+        sign_in_command=command,
+        empty=empty,
+    )
 
 
 @router.delete("/shares")

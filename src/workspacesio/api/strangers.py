@@ -21,7 +21,8 @@ async def refusal_of_stranger(app: FastAPI, scope: Scope) -> WorkspacesIOError |
 
     Unavailable where that can't be told. An address that doesn't exist counts as one for signed-in users.
     """
-    if (scope["method"], scope["path"]) in app.state.open_routes:
+    method, path = scope["method"], scope["path"]
+    if any(method == one and pattern.match(path) for one, pattern in app.state.open_routes):
         return None
     scheme, token = get_authorization_scheme_param(Headers(scope=scope).get("authorization"))
     try:

@@ -84,6 +84,7 @@ def invite_users(call: SignedIn, wanted: Invitations) -> list[Invitation]:
 
 @router.get("/{username}")
 def user(call: SignedIn, username: Name) -> UserView:
+    """One user, for administrators."""
     with call.read() as (session, actor, now):
         return view_user(session, find_user(session, actor=actor, username=username, now=now))
 
@@ -109,6 +110,7 @@ def disable(call: SignedIn, username: Name) -> UserSettled:
 
 @router.post("/{username}/enable")
 def enable(call: SignedIn, username: Name) -> UserSettled:
+    """Undo a user's disabling; sessions, keys and credentials that ended with it stay ended."""
     with call.write() as (session, actor, now):
         view = view_user(session, enable_user(session, actor=actor, username=username, now=now))
         concerned = marked(session)

@@ -124,6 +124,7 @@ def add_workspace(call: SignedIn, wanted: WorkspaceRequest) -> WorkspaceAnswer:
 
 @router.get("/{workspace_id}")
 def workspace(call: SignedIn, workspace_id: Id) -> WorkspaceAnswer:
+    """One workspace: where it lies, what it holds, and what the caller may do there."""
     with call.read() as (session, actor, now):
         return WorkspaceAnswer.of(show_workspace(session, actor=actor, workspace_id=workspace_id, now=now))
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from workspacesio.database.facts import load_caller, narrowing_of
 from workspacesio.database.tables import ApiKey, SignIn, User
 from workspacesio.domain.errors import Refused, Unauthenticated
-from workspacesio.domain.permissions import UNNARROWED, Caller
+from workspacesio.domain.facts import UNNARROWED, Caller
 from workspacesio.services import tokens
 
 

@@ -24,11 +24,13 @@ class MadeKey:
     token: str = field(repr=False)
 
 
-def list_api_keys(session: Session, *, actor: Actor) -> Sequence[ApiKey]:
-    """The caller's own keys that were not revoked."""
+def list_api_keys(session: Session, *, actor: Actor, limit: int, after: int | None = None) -> Sequence[ApiKey]:
+    """The caller's own keys that were not revoked: the first by id, behind that of `after`."""
     require_session(actor)
     query = select(ApiKey).where(ApiKey.user_id == actor.user_id, ApiKey.revoked_at.is_(None))
-    return session.scalars(query.order_by(ApiKey.id)).all()
+    if after is not None:
+        query = query.where(ApiKey.id > after)
+    return session.scalars(query.order_by(ApiKey.id).limit(limit)).all()
 
 
 def make_api_key(

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from workspacesio.database.tables import AuditRecord, Workspace
 from workspacesio.database.visible_places import owned_workspaces
 from workspacesio.domain.errors import Refused
-from workspacesio.domain.permissions import Target, decide
+from workspacesio.domain.facts import Target
+from workspacesio.domain.permissions import decide
 from workspacesio.domain.vocabulary import Action
 from workspacesio.services.actors import Actor
 

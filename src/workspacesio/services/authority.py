@@ -25,8 +25,9 @@ from workspacesio.domain.authority import (
     QuotaExceeded,
     Reservation,
 )
+from workspacesio.domain.facts import UNNARROWED, Caller, Narrowing, Target
 from workspacesio.domain.names import MAX_KEY_BYTES
-from workspacesio.domain.permissions import UNNARROWED, Caller, Denied, Narrowing, Target, decide
+from workspacesio.domain.permissions import Denied, decide
 from workspacesio.domain.vocabulary import Action, FolderLayout
 from workspacesio.services.buckets import forget_bucket, record_bucket
 from workspacesio.services.journal import Journal, JournalCursor

@@ -9,10 +9,16 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from workspacesio.database.facts import load_node_target, load_root_target, load_workspace_target
-from workspacesio.database.tables import Node, Root, Workspace
+from workspacesio.database.facts import (
+    load_group_target,
+    load_node_target,
+    load_root_target,
+    load_workspace_target,
+)
+from workspacesio.database.tables import Group, Node, Root, Workspace
 from workspacesio.domain.errors import NotFound, Refused
-from workspacesio.domain.permissions import Denied, Target, decide
+from workspacesio.domain.facts import Target
+from workspacesio.domain.permissions import Denied, decide
 from workspacesio.domain.vocabulary import Action
 from workspacesio.services.actors import Actor
 
@@ -27,6 +33,9 @@ _SENTENCES = {
     "not_a_creator": "You may not create workspaces in this root; ask its manager.",
     "not_a_root_manager": "Only managers of the root may do that.",
     "not_the_operator": "Only the operator of the node may do that.",
+    "not_a_node_adder": "You may not add nodes here; an administrator says who may, with `wio node adders`.",
+    "not_a_group_manager": "Only managers of the group and administrators may do that.",
+    "not_a_member": "You are no member of that group.",
     "not_an_administrator": "Only an administrator may do that.",
 }
 
@@ -75,6 +84,16 @@ def find_node(session: Session, *, actor: Actor, name: str, action: Action, now:
         raise NotFound("There is no such node; `wio node ls` shows yours.")
     require(actor, action, load_node_target(node), now)
     return node
+
+
+def find_group(session: Session, *, actor: Actor, name: str, action: Action, now: datetime) -> Group:
+    """The group of that name, if the caller may do `action` to it. Raises NotFound, Refused."""
+    group = session.scalar(select(Group).where(Group.name == name))
+    target = None if group is None else load_group_target(session, group)
+    if group is None or target is None or not decide(actor.caller, Action.SEE_GROUP, target, now):
+        raise NotFound("There is no such group; `wio group ls` shows yours.", code="no_such_group")
+    require(actor, action, target, now)
+    return group
 
 
 def _no_workspace() -> NotFound:

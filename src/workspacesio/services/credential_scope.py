@@ -12,8 +12,8 @@ from workspacesio.database.tables import Node, Root, Workspace
 from workspacesio.database.visibility import readable_folders
 from workspacesio.database.visible_places import seen_nodes, seen_roots
 from workspacesio.domain.errors import Ambiguous, Invalid, NotFound, Refused
+from workspacesio.domain.facts import Caller, Narrowing
 from workspacesio.domain.names import key_problem
-from workspacesio.domain.permissions import Caller, Narrowing
 from workspacesio.domain.vocabulary import Action
 from workspacesio.services.actors import Actor
 from workspacesio.services.authorization import require

@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from workspacesio.database.tables import Credential, Node, User, Workspace
 from workspacesio.database.visibility import readable_folders
 from workspacesio.domain.errors import Invalid, NotFound
-from workspacesio.domain.permissions import Caller
+from workspacesio.domain.facts import Caller
 from workspacesio.domain.vocabulary import Level, NodeKind
-from workspacesio.services.effect_marks import mark_keys_ended, mark_keys_ended_before
+from workspacesio.services.effect_marks import mark_keys_ended, mark_keys_ended_before, mark_keys_left
 from workspacesio.services.keys import Keyring
 from workspacesio.services.sealed_tokens import (
     MAX_NARROWED_WORKSPACES,
@@ -152,12 +152,24 @@ def covered_workspaces(session: Session, *, caller: Caller, node: Node, now: dat
     return list(found.values())
 
 
-def active_credentials(session: Session, *, user_id: int, now: datetime) -> Sequence[Credential]:
-    return session.scalars(
-        select(Credential)
-        .where(Credential.user_id == user_id, Credential.revoked_at.is_(None), Credential.expires_at > now)
-        .order_by(Credential.id)
-    ).all()
+def active_credentials(
+    session: Session,
+    *,
+    user_id: int,
+    now: datetime,
+    api_key_id: int | None = None,
+    limit: int | None = None,
+    after: int | None = None,
+) -> Sequence[Credential]:
+    """Those of the user that are still valid, by id; with `api_key_id` only those issued with that key."""
+    query = select(Credential).where(
+        Credential.user_id == user_id, Credential.revoked_at.is_(None), Credential.expires_at > now
+    )
+    if api_key_id is not None:
+        query = query.where(Credential.api_key_id == api_key_id)
+    if after is not None:
+        query = query.where(Credential.id > after)
+    return session.scalars(query.order_by(Credential.id).limit(limit)).all()
 
 
 def revoke_credential(session: Session, *, user_id: int, credential_id: int, now: datetime) -> None:
@@ -207,6 +219,7 @@ def _revoke(session: Session, which: ColumnElement[bool], now: datetime) -> None
         .where(which, Credential.expires_at > now - CLOCKS_DIFFER, Node.kind == NodeKind.MINIO.value)
         .group_by(Credential.user_id, Credential.node_id)
     ).all()
+    mark_keys_left(session, which, now=now)
     session.execute(update(Credential).where(*active).values(revoked_at=now))
     for user_id, node_id, ends_now in together:
         if not ends_now:

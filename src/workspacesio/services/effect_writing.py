@@ -14,14 +14,14 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from sqlalchemy import case, or_, update
 
 from workspacesio.database.sessions import Database
-from workspacesio.database.tables import NodeEffect
+from workspacesio.database.tables import Node, NodeEffect
 from workspacesio.domain.errors import NotFound, WorkspacesIOError
 from workspacesio.nodes.driver import StorageDriver
 from workspacesio.nodes.errors import NodeError
@@ -38,6 +38,9 @@ LEASE = timedelta(seconds=30)
 
 LOOK_AGAIN = timedelta(seconds=15)
 """After an attempt that failed: the server may carry out what it didn't answer after what was written later."""
+
+UNANSWERED_SECONDS = 0.3
+"""A server that answers again is soon through with what waited for it; then it is looked at once more."""
 
 logger = logging.getLogger(__name__)
 
@@ -93,6 +96,7 @@ def write_effect(
         with context.database.read() as session:
             row = session.get_one(NodeEffect, effect_id)
             node_id = row.node_id
+            deployment_id = session.get_one(Node, node_id).deployment_id
             told = what_to_tell(
                 session,
                 row,
@@ -100,17 +104,24 @@ def write_effect(
                 read_only=context.settings.read_only,
                 now=context.clock(),
             )
-        connection = minio_driver(context, node_id).connection
+        driver = minio_driver(context, node_id)
+        driver.identity.require(deployment_id)
         until = begun + LEASE.total_seconds() - 2 * REQUEST_SECONDS
-        administration = Administration(connection, until)
+        administration = Administration(driver.connection, until)
         converged = converge(administration, told.wanted, told.may_exist | may_exist, renew_secret=renew_secret)
+        if told.is_behind and told.failed_before:
+            # What was asked for before and went unanswered may be carried out only now.
+            time.sleep(UNANSWERED_SECONDS)
+            again = converge(administration, told.wanted, told.may_exist | may_exist)
+            converged = replace(converged, now=again.now)
+        driver.identity.require(deployment_id)
     except (NodeError, WorkspacesIOError) as error:
-        problem = str(error)
+        problem, converged = str(error), None
         away = not isinstance(error, NotTaken | RequestRefused)
         logger.warning("effect %s is not enforced: %s", effect_id, problem)
     except Exception:
         # Whatever a server answers: one subject must not keep the others from being told.
-        problem, away = "The server answers as no MinIO server does.", True
+        problem, converged, away = "The server answers as no MinIO server does.", None, True
         logger.exception("effect %s is not enforced", effect_id)
     finally:
         kept = _give_back(context, effect_id, holder, told, converged, problem)
@@ -157,6 +168,8 @@ def _give_back(  # noqa: PLR0917 - what an attempt came to
         values["applied_documents"] = len(told.wanted.documents)
         values["applied_digest"] = converged.now
         values["refresh_at"] = told.refresh_at
+        if converged.secret_set:
+            values["secret_key_id"] = told.secret_key_id
         if told.is_behind and told.failed_before:
             values["refresh_at"] = context.clock() + LOOK_AGAIN
         values["problem"] = " ".join(told.left_out) or None

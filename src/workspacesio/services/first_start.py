@@ -29,7 +29,6 @@ def make_local_node(
     bucket: str | None = None,
     buckets: bool = False,
     managed: str | None = None,
-    read_only: bool = False,
     serve_owner_only: bool = False,
     cross_filesystems: bool = False,
     now: datetime,
@@ -65,7 +64,7 @@ def make_local_node(
         folder=folder,
         layout=layout,
         bucket=None if buckets else (bucket or bucket_name_from_folder(os.path.basename(folder.path))),
-        read_only=read_only,
+        read_only=False,
         serve_owner_only=serve_owner_only,
         cross_filesystems=cross_filesystems,
         operator_id=None,
@@ -96,9 +95,10 @@ def _check_as_it_was_made(
         ("--cross-filesystems", cross_filesystems and not node.cross_filesystems),
     ):
         if differs:
+            changed = option in ("--serve-owner-only", "--cross-filesystems")
+            otherwise = f"type `wio node set {NODE} {option} on`" if changed else "give another WIO_STATE_DIR"
             raise Conflict(
-                f"Node {NODE!r} was made without {option}; leave that out, or give this service another "
-                "WIO_STATE_DIR to begin anew.",
+                f"Node {NODE!r} was made without {option}; leave that out here, or {otherwise}.",
                 code="other_settings",
             )
 

@@ -7,7 +7,7 @@ from workspacesio.database.tables import Node
 from workspacesio.domain.errors import Conflict
 from workspacesio.domain.names import SYSTEM_FOLDERS, key_problem
 from workspacesio.nodes.driver import StorageDriver
-from workspacesio.nodes.minio.driver import MinioDriver
+from workspacesio.nodes.minio.driver import ServerStorage
 from workspacesio.services import folders_on_disk
 from workspacesio.services.folders_on_disk import FoundFolders
 from workspacesio.services.storage import node_errors
@@ -15,7 +15,7 @@ from workspacesio.services.storage import node_errors
 
 def folders_under(node: Node, driver: StorageDriver, bucket: str, prefix: str) -> FoundFolders:
     """What can be imported from directly under the prefix. Raises Unavailable, NotFound for the bucket."""
-    if not isinstance(driver, MinioDriver):
+    if not isinstance(driver, ServerStorage):
         return folders_on_disk.folders_under(node, bucket, prefix)
     with node_errors():
         folders, loose = driver.folders(bucket, prefix)
@@ -34,7 +34,7 @@ def folders_under(node: Node, driver: StorageDriver, bucket: str, prefix: str) -
 
 def is_folder(node: Node, driver: StorageDriver, bucket: str, prefix: str) -> bool:
     """Whether the prefix is a folder: on a server, whether a key begins with it."""
-    if not isinstance(driver, MinioDriver):
+    if not isinstance(driver, ServerStorage):
         return folders_on_disk.is_folder(node, bucket, prefix)
     with node_errors():
         return next(driver.objects(bucket, prefix), None) is not None
@@ -42,14 +42,14 @@ def is_folder(node: Node, driver: StorageDriver, bucket: str, prefix: str) -> bo
 
 def holds_files(node: Node, driver: StorageDriver, bucket: str, prefix: str) -> bool:
     """Whether anything is there that listings don't show: only in a folder of this machine."""
-    if isinstance(driver, MinioDriver):
+    if isinstance(driver, ServerStorage):
         return False
     return folders_on_disk.holds_files(node, bucket, prefix)
 
 
 def unix_owner(node: Node, driver: StorageDriver, bucket: str, prefix: str) -> str:
     """As `folders_on_disk.unix_owner`; raises Conflict for a node that has no Unix owners."""
-    if isinstance(driver, MinioDriver):
+    if isinstance(driver, ServerStorage):
         raise Conflict(
             "Folders on this node have no Unix owners; name the owner with --owner.", code="no_unix_owner"
         )

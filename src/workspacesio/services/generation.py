@@ -18,6 +18,8 @@ READ_SECONDS = 5.0
 
 
 class GenerationReader(Protocol):
+    """How a process reads the rights generation; which way depends on the database."""
+
     async def current(self) -> int:
         """The generation, read after this call began. Raises Unavailable."""
         ...

@@ -19,7 +19,7 @@ from workspacesio.domain.vocabulary import Action, RootType
 from workspacesio.services.actors import Actor
 from workspacesio.services.audit import record
 from workspacesio.services.authorization import find_root
-from workspacesio.services.expressible import untellable
+from workspacesio.services.expressible import check_stays, untellable
 from workspacesio.services.prefixes import workspace_place_problem
 from workspacesio.services.users import user_named
 from workspacesio.services.workspaces import insert_workspace
@@ -78,7 +78,9 @@ def root_to_import(session: Session, *, actor: Actor, name: str, now: datetime) 
         raise Conflict(
             "Folders are imported in unmanaged roots; in this one workspaces are created.", code="root_is_managed"
         )
-    return root, session.get_one(Node, root.node_id)
+    node = session.get_one(Node, root.node_id)
+    check_stays(node)
+    return root, node
 
 
 def plan_import(

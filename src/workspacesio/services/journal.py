@@ -10,7 +10,7 @@ import logging
 import time
 from collections import deque
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, true, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
@@ -128,30 +128,51 @@ class Journal:
 def write_events(database: Database, events: list[Event]) -> None:
     """Append to the journal and add to the usage of workspaces that still exist."""
     with database.journal() as session:
-        if not database.is_sqlite:
-            session.execute(select(func.pg_advisory_xact_lock(WRITERS_LOCK)))
-        session.execute(
-            insert(ObjectEvent),
-            [
-                {
-                    "name": event.name,
-                    "at": event.at,
-                    "node_id": event.node_id,
-                    "bucket": event.bucket,
-                    "key": event.key,
-                    "workspace_id": event.workspace_id,
-                    "user_id": event.user_id,
-                    "size": event.size,
-                    "etag": event.etag,
-                }
-                for event in events
-            ],
-        )
+        _lock_writers(session, is_sqlite=database.is_sqlite)
+        session.execute(insert(ObjectEvent), [_row(event) for event in events])
         changes: dict[int, tuple[int, int]] = {}
         for event in events:
             size, objects = changes.get(event.workspace_id, (0, 0))
             changes[event.workspace_id] = (size + event.delta_bytes, objects + event.delta_objects)
         _add_usage(session, changes, is_sqlite=database.is_sqlite)
+
+
+def append_arrivals(session: Session, events: list[Event], *, is_sqlite: bool) -> None:
+    """Append what a server told, leaving out what it told before; the caller commits before it is answered.
+
+    A server doesn't say what a write replaced, so the usage of these workspaces is no longer exact.
+    """
+    if not events:
+        return
+    _lock_writers(session, is_sqlite=is_sqlite)
+    insert_event = (sqlite_insert if is_sqlite else postgresql_insert)(ObjectEvent)
+    rows = insert_event.values([_row(event) for event in events])
+    session.execute(rows.on_conflict_do_nothing(index_elements=["arrival"]))
+    workspaces = sorted({event.workspace_id for event in events})
+    session.execute(
+        update(Usage).where(Usage.workspace_id.in_(workspaces), Usage.exact.is_(true())).values(exact=False)
+    )
+
+
+def _lock_writers(session: Session, *, is_sqlite: bool) -> None:
+    if not is_sqlite:
+        session.execute(select(func.pg_advisory_xact_lock(WRITERS_LOCK)))
+
+
+def _row(event: Event) -> dict[str, object]:
+    return {
+        "name": event.name,
+        "at": event.at,
+        "node_id": event.node_id,
+        "bucket": event.bucket,
+        "key": event.key,
+        "workspace_id": event.workspace_id,
+        "user_id": event.user_id,
+        "size": event.size,
+        "etag": event.etag,
+        "sequencer": event.sequencer,
+        "arrival": event.arrival,
+    }
 
 
 def _add_usage(session: Session, changes: dict[int, tuple[int, int]], *, is_sqlite: bool) -> None:
@@ -199,4 +220,6 @@ def _event(row: ObjectEvent) -> Event:
         row.size,
         row.etag,
         event_id=row.id,
+        sequencer=row.sequencer,
+        arrival=row.arrival,
     )

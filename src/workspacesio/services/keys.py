@@ -26,6 +26,8 @@ MAX_SUBKEYS = 1024
 
 @dataclass(frozen=True, slots=True)
 class Subkey:
+    """A key for one purpose; `key_id` says which of the secrets it was made from."""
+
     key_id: bytes
     key: bytes = field(repr=False)
 

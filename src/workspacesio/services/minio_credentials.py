@@ -7,7 +7,7 @@ what the caller may do in them is in the stored policies. So do keys for less th
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -16,15 +16,16 @@ from sqlalchemy.orm import Session
 
 from workspacesio.database.tables import Credential, GroupMember, Node, NodeEffect, Root, Workspace
 from workspacesio.domain.errors import Conflict, Invalid, Unavailable
-from workspacesio.domain.permissions import Caller, Narrowing
+from workspacesio.domain.facts import Caller, Narrowing
 from workspacesio.domain.s3_policies import Grant, NotExpressible, TooLong, session_policy
 from workspacesio.domain.vocabulary import SubjectKind
 from workspacesio.nodes.errors import NodeError
-from workspacesio.nodes.minio.connection import NotPermitted
+from workspacesio.nodes.minio.connection import Connection, NotPermitted
 from workspacesio.nodes.minio.names import user_name
 from workspacesio.nodes.minio.sts import SHORTEST_SECONDS, Keys, assume_role
 from workspacesio.services.actors import Actor
 from workspacesio.services.credentials import Covered, Issued, covered_workspaces, expiry_of
+from workspacesio.services.decided_requests import Decided, remember_decision
 from workspacesio.services.effect_marks import Marked, activate, marked, new_effect, remember
 from workspacesio.services.node_effects import EffectsContext, minio_driver, renew_user, require_settled
 from workspacesio.services.node_secrets import server_user_secret
@@ -56,12 +57,13 @@ ScopeOf = Callable[[Session, Actor, datetime], Scope]
 
 @dataclass(frozen=True, slots=True)
 class IssuedThere:
-    """Keys with where they are used, and what they reach now."""
+    """Keys with where they are used, and what they reach now. `decided`: see `repeated_issuance.py`."""
 
     issued: Issued
     endpoint: str
     region: str
     covered: tuple[Covered, ...]
+    decided: Decided | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +109,43 @@ def issue_minio_credential(
         raise Conflict("Your keys on this node were ended at the same time; try again.")
     require_settled(context, request.needed)
     keys = _assume(context, request)
+    # Read first: the connection is as the node's row says under this generation, or under none that is remembered.
+    generation = context.database.generation()
+    connection = minio_driver(context, request.node_id).connection
     with door.write() as (session, actor, now):
-        return _record(session, actor, scope_of(session, actor, now), request, keys, now)
+        scope = scope_of(session, actor, now)
+        there = _record(session, actor, scope, request, keys, now)
+        decided = _decided(session, actor, scope, request, duration, connection, now)
+        if decided is None or decided.generation != generation:
+            return there
+        return replace(there, decided=decided)
+
+
+def _decided(  # noqa: PLR0917 - everything that a request of keys depends on
+    session: Session,
+    actor: Actor,
+    scope: Scope,
+    request: _Request,
+    duration: timedelta,
+    connection: Connection,
+    now: datetime,
+) -> Decided | None:
+    effects = _effects(session, scope.node.id, scope.caller.user_id)
+    return remember_decision(
+        session,
+        actor=actor,
+        caller=scope.caller,
+        duration=duration,
+        node_id=request.node_id,
+        name=request.name,
+        identity=request.identity,
+        policy=request.policy,
+        connection=connection,
+        own_effect=effects[SubjectKind.USER.value, scope.caller.user_id],
+        effects=effects.values(),
+        ends_before=timedelta(seconds=SHORTEST_SECONDS) + SETTLING,
+        now=now,
+    )
 
 
 def _request(  # noqa: PLR0917 - everything that a request of keys depends on

@@ -9,27 +9,29 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from workspacesio.database.tables import Node, NodeEffect
+from workspacesio.database.tables import Node
 from workspacesio.domain.errors import Conflict, Invalid, Unavailable
 from workspacesio.domain.names import check_service_name
 from workspacesio.domain.vocabulary import Action, NodeKind
 from workspacesio.nodes.addresses import AllowedAddresses
 from workspacesio.nodes.errors import NodeDown, NodeError
-from workspacesio.nodes.minio.connection import AddressNotAllowed, Connection, ServerAccess
+from workspacesio.nodes.minio.connection import AddressNotAllowed, Connection, NotPermitted, ServerAccess
 from workspacesio.nodes.minio.driver import MinioDriver
 from workspacesio.nodes.minio.fitness import clock_problem, missing_rights, release_warnings
+from workspacesio.nodes.minio.identity import found_deployment
 from workspacesio.nodes.minio.names import new_name_prefix
 from workspacesio.nodes.minio.subjects import remove_everything
 from workspacesio.services.actors import Actor
 from workspacesio.services.audit import record
 from workspacesio.services.authorization import find_node
 from workspacesio.services.effect_marks import mark_node, marked
+from workspacesio.services.event_sources import withdraw_source
 from workspacesio.services.keys import Keyring
+from workspacesio.services.node_addresses import allowed_addresses, is_of_administrator, told_problem
 from workspacesio.services.node_effects import (
     EffectsContext,
     PendingEffect,
@@ -39,10 +41,14 @@ from workspacesio.services.node_effects import (
 )
 from workspacesio.services.node_secrets import open_secret, seal_secret
 from workspacesio.services.nodes import may_add_node, remove_node, require_removable
+from workspacesio.services.server_fields import DEFAULT_REGION, server_address, server_secret
+from workspacesio.services.server_observations import gone_buckets, repairs, unsaid_rights
 
-DEFAULT_REGION = "us-east-1"
 REMOVAL_SECONDS = 60.0
-MAX_SECRET_CHARACTERS = 128
+NO_ADMINISTRATION = (
+    "The access key has no administration rights there; give it those that are documented, or add the server with "
+    "--plain, where un-sharing takes effect only when the last keys have run out."
+)
 
 OpenWrite = Callable[[], AbstractContextManager[tuple[Session, Actor, datetime]]]
 
@@ -59,6 +65,7 @@ class CheckedServer:
     name_prefix: str
     version: str
     warnings: tuple[str, ...]
+    deployment_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,27 +93,36 @@ def check_server(
     region: str | None,
     access_key: str,
     secret: str,
+    by_administrator: bool = False,
 ) -> CheckedServer:
     """Try everything that a node needs: reach, keys, rights, clock. Leaves nothing on the server.
+
+    `by_administrator` says who asks, and so which addresses may be asked (`node_addresses.py`).
 
     Raises Invalid: `invalid_address`, `address_not_allowed`, or `server_unfit` with `problems`, a list of
     sentences that say what is missing.
     """
-    access = ServerAccess(_address(endpoint), region or "", access_key, _secret(secret))
-    public = _address(public_endpoint) if public_endpoint else None
-    with _opened(context, access) as driver:
+    access = ServerAccess(server_address(endpoint), region or "", access_key, server_secret(secret))
+    public = server_address(public_endpoint) if public_endpoint else None
+    allowed = allowed_addresses(context.settings, by_administrator=by_administrator)
+    with _opened(access, allowed) as driver:
         problems: list[str] = []
         version = ""
         try:
             version, found_region = driver.administration.server()
             access = replace(access, region=region or found_region or DEFAULT_REGION)
         except AddressNotAllowed as error:
-            raise Invalid(str(error), code="address_not_allowed") from error
+            if by_administrator:
+                raise Invalid(str(error), code="address_not_allowed") from error
+            problems.append(told_problem(error, by_administrator=False))
         except NodeError as error:
-            problems.append(str(error))
+            is_plain_key = isinstance(error, NotPermitted) and error.code == "AccessDenied"
+            told = told_problem(error, by_administrator=by_administrator)
+            problems.append(NO_ADMINISTRATION if is_plain_key else told)
     if not problems:
-        with _opened(context, access) as driver:
-            problems += _unfitness(context, driver)
+        with _opened(access, allowed) as driver:
+            deployment_id, unfit = _unfitness(context, driver)
+            problems += unfit
     if problems:
         raise Invalid(
             "The server can't be a node yet: " + " ".join(problems),
@@ -122,6 +138,7 @@ def check_server(
         driver.name_prefix,
         version,
         release_warnings(version),
+        deployment_id,
     )
 
 
@@ -136,7 +153,7 @@ def add_minio_node(
     now: datetime,
 ) -> Node:
     """A node on a server that `check_server` let pass. Its operator is the caller. Raises Refused, Conflict."""
-    may_add_node(actor, now=now)
+    may_add_node(session, actor, now=now)
     check_service_name(name, "node")
     if session.scalar(select(Node.id).where(Node.name == name)) is not None:
         raise Conflict(f"There is a node {name!r} already.", code="taken")
@@ -151,6 +168,7 @@ def add_minio_node(
         region=server.region,
         access_key=server.access_key,
         name_prefix=server.name_prefix,
+        deployment_id=server.deployment_id,
         created_at=now,
     )
     session.add(node)
@@ -178,30 +196,37 @@ def change_minio_node(
 ) -> None:
     """Replace what is given; new keys are tried first. Raises as `check_server`, and NotFound, Refused.
 
-    `public_endpoint` equal to the node's own address takes the public one away.
+    `public_endpoint` equal to the node's own address takes the public one away. With keys that do, the server that
+    answers now is the node's, and is told everything where it is another than before.
     """
     with open_write() as (session, actor, now):
         node = _changeable(session, actor, name, now)
         endpoint, region, known_key = node.endpoint or "", node.region, node.access_key or ""
         sealed, prefix = node.sealed_secret or b"", node.name_prefix or ""
+        by_administrator = is_of_administrator(session, node)
+    deployment_id: str | None = None
     if secret is not None or access_key is not None:
         known = secret if secret is not None else open_secret(context.keyring, node.id, sealed)
-        access = ServerAccess(endpoint, region or "", access_key or known_key, _secret(known))
-        with _opened(context, access, prefix) as driver:
-            problems = _unfitness(context, driver)
+        access = ServerAccess(endpoint, region or "", access_key or known_key, server_secret(known))
+        allowed = allowed_addresses(context.settings, by_administrator=by_administrator)
+        with _opened(access, allowed, prefix) as driver:
+            deployment_id, problems = _unfitness(context, driver)
         if problems:
             raise Invalid(
                 "These keys don't do for the node: " + " ".join(problems),
                 code="server_unfit",
                 details={"problems": problems},
             )
-    public = _address(public_endpoint) if public_endpoint is not None else None
+    public = server_address(public_endpoint) if public_endpoint is not None else None
     with open_write() as (session, actor, now):
         node = _changeable(session, actor, name, now)
         if secret is not None:
             node.sealed_secret = seal_secret(context.keyring, node.id, secret)
         if access_key is not None:
             node.access_key = access_key
+        if deployment_id is not None and deployment_id != node.deployment_id:
+            node.deployment_id = deployment_id
+            mark_node(session, node.id)
         if public is not None:
             node.public_endpoint = None if public == node.endpoint else public
         details = {
@@ -220,19 +245,16 @@ def node_state(context: EffectsContext, node_id: int) -> MinioState:
         if node is not None and node.leaving:
             problems.append(f"The node is being removed; go on with `wio node rm {node.name}`.")
         pending = tuple(pending_effects(session, node_id=node_id))
-        unsaid = session.scalars(
-            select(NodeEffect.problem).where(
-                NodeEffect.node_id == node_id,
-                NodeEffect.problem.is_not(None),
-                NodeEffect.applied_generation >= NodeEffect.desired_generation,
-            )
-        )
-        warnings = tuple(dict.fromkeys(problem for problem in unsaid if problem))
+        warnings = (*unsaid_rights(session, node_id), *(repairs(session, node, context.clock()) if node else ()))
     version = None
     try:
         driver = minio_driver(context, node_id)
+        driver.connection.reach.look_again()
         version, _ = driver.administration.server()
-        driver.bucket_names()
+        driver.identity.look(node.deployment_id if node else None)
+        buckets = driver.bucket_names()
+        with context.database.read() as session:
+            warnings += tuple(gone_buckets(session, node_id, buckets))
         late = clock_problem(driver.connection.date(), context.clock())
         problems += [late] if late else []
         warnings += release_warnings(version)
@@ -249,11 +271,13 @@ def remove_minio_node(context: EffectsContext, open_write: OpenWrite, *, name: s
     """
     with open_write() as (session, actor, now):
         node = require_removable(session, actor=actor, name=name, force=force, now=now)
-        node_id, prefix = node.id, node.name_prefix or ""
+        node_id, prefix, deployment_id = node.id, node.name_prefix or "", node.deployment_id
         node.leaving = True
         mark_node(session, node_id)
         changed = marked(session)
-    problem = _clear_server(context, node_id, settled=settle_one(context, changed, seconds=REMOVAL_SECONDS))
+    problem = _clear_server(
+        context, node_id, deployment_id, settled=settle_one(context, changed, seconds=REMOVAL_SECONDS)
+    )
     if problem is not None and not force:
         with open_write() as (session, actor, now):
             _changeable(session, actor, name, now).leaving = False
@@ -273,33 +297,36 @@ def remove_minio_node(context: EffectsContext, open_write: OpenWrite, *, name: s
     )
 
 
-def _clear_server(context: EffectsContext, node_id: int, *, settled: str) -> str | None:
+def _clear_server(context: EffectsContext, node_id: int, deployment_id: str | None, *, settled: str) -> str | None:
     """What keeps our things on the server, or None when nothing of ours is left there."""
     try:
         driver = minio_driver(context, node_id)
         if settled == "pending":
+            driver.identity.require(deployment_id)
             driver.administration.server()
             return "Somebody else is writing there."
+        withdraw_source(context, node_id)
         remove_everything(driver.administration, driver.name_prefix)
     except (NodeError, Unavailable) as error:
         return str(error)
     return None
 
 
-def _unfitness(context: EffectsContext, driver: MinioDriver) -> list[str]:
+def _unfitness(context: EffectsContext, driver: MinioDriver) -> tuple[str | None, list[str]]:
+    """The deployment's id, and what is wrong."""
     try:
+        deployment_id = found_deployment(driver.connection) or None
         late = clock_problem(driver.connection.date(), context.clock())
         problems = [late] if late else []
         problems += missing_rights(driver.administration, driver.name_prefix)
         driver.bucket_names()
     except NodeDown as error:
-        return [str(error)]
-    return problems
+        return None, [str(error)]
+    return deployment_id, problems
 
 
 @contextlib.contextmanager
-def _opened(context: EffectsContext, access: ServerAccess, prefix: str | None = None) -> Iterator[MinioDriver]:
-    allowed = AllowedAddresses.of(context.settings.node_addresses)
+def _opened(access: ServerAccess, allowed: AllowedAddresses, prefix: str | None = None) -> Iterator[MinioDriver]:
     driver = MinioDriver(Connection(access, allowed), prefix or new_name_prefix())
     try:
         yield driver
@@ -312,26 +339,3 @@ def _changeable(session: Session, actor: Actor, name: str, now: datetime) -> Nod
     if node.kind != NodeKind.MINIO.value:
         raise Conflict("That node is no MinIO server.", code="node_kind")
     return node
-
-
-def _address(text: str) -> str:
-    """The address without a path. Raises Invalid."""
-    try:
-        parts = urlsplit(text.strip())
-        port = parts.port
-    except ValueError:
-        parts, port = urlsplit(""), None
-    plain = not (parts.path.strip("/") or parts.query or parts.fragment or parts.username or parts.password)
-    if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
-        raise Invalid(
-            "The address of a server is like https://minio.example.org:9000, with nothing behind it.",
-            code="invalid_address",
-        )
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
-
-
-def _secret(text: str) -> str:
-    if not 1 <= len(text) <= MAX_SECRET_CHARACTERS or not text.isprintable():
-        raise Invalid("That is no secret of an access key.", code="invalid_secret")
-    return text

@@ -6,6 +6,7 @@ it (`continue_effects`) and looks now and then whether somebody changed somethin
 (`node_repair.reconcile`).
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,16 +18,20 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from workspacesio.database.tables import Group, Node, NodeEffect, User
-from workspacesio.domain.errors import Unavailable
+from workspacesio.domain.errors import Unavailable, WorkspacesIOError
 from workspacesio.domain.vocabulary import NodeKind, SubjectKind
 from workspacesio.services.effect_marks import Marked, marked
 from workspacesio.services.effect_writing import EffectsContext, Outcome, minio_driver, write_effect
+from workspacesio.services.key_expiry import last_keys
+from workspacesio.services.session_denial import deny_older_sessions
 from workspacesio.services.subject_rights import subject_word
 
 __all__ = [
     "EffectsContext",
     "Marked",
     "PendingEffect",
+    "SettledNode",
+    "State",
     "continue_effects",
     "marked",
     "minio_driver",
@@ -36,6 +41,7 @@ __all__ = [
     "require_settled",
     "settle",
     "settle_one",
+    "settled_nodes",
     "written_subject",
 ]
 
@@ -45,8 +51,22 @@ POLL_SECONDS = 0.02
 MAX_ATTEMPTS = 3
 """At once, where the server refuses or shows something else; the worker goes on."""
 
-State = Literal["enforced", "pending"]
+State = Literal["enforced", "pending", "at_expiry"]
+_WORST_FIRST: tuple[State, ...] = ("pending", "at_expiry")
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class SettledNode:
+    """Where a change holds. `at`: when it takes effect at the latest; with `at_expiry` alone.
+
+    `denied`: the server was told to refuse keys from before, which it does soon, and promises no time.
+    """
+
+    name: str
+    state: State
+    at: datetime | None
+    denied: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +78,57 @@ class PendingEffect:
     problem: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The generations that effects must reach, by id; and effects that are only to be told again."""
+
+    pending: dict[int, int]
+    again: list[int]
+
+
 def settle(
     context: EffectsContext, changed: Marked, *, nodes: Iterable[int] = (), seconds: float = SETTLE_SECONDS
 ) -> list[tuple[str, State]]:
+    """As `settled_nodes`: the name and the state of each node alone."""
+    return [(one.name, one.state) for one in settled_nodes(context, changed, nodes=nodes, seconds=seconds)]
+
+
+def settled_nodes(
+    context: EffectsContext, changed: Marked, *, nodes: Iterable[int] = (), seconds: float = SETTLE_SECONDS
+) -> list[SettledNode]:
     """Tell the servers what `changed` says, and what became of it for each node concerned, by name.
 
     Called after the commit and outside of transactions. `nodes` are named in the answer in any case; where
-    nothing is pending, as on folder nodes, they are enforced. Never raises for a server that is away.
+    nothing is pending, as on folder nodes, they are enforced. Never raises for a server that is away. Where keys
+    that nothing ends may hold what was taken away, it takes effect with the last of them.
     """
     behind = _tell(context, changed, seconds)
     with context.database.read() as session:
         ids = set(session.scalars(select(NodeEffect.node_id).where(NodeEffect.id.in_(changed.generations))))
         late = set(session.scalars(select(NodeEffect.node_id).where(NodeEffect.id.in_(behind))))
-        found = session.execute(select(Node.id, Node.name).where(Node.id.in_(ids | set(nodes)))).all()
-    return sorted((name, "pending" if node_id in late else "enforced") for node_id, name in found)
+        ends = last_keys(session, changed.taken, now=context.clock())
+        concerned = ids | set(ends) | set(nodes)
+        found = session.execute(select(Node.id, Node.name).where(Node.id.in_(concerned)).order_by(Node.name)).all()
+    denied = deny_older_sessions(context, ends) if ends else set()
+    return [
+        SettledNode(name, _state(node_id, late, ends), ends.get(node_id), node_id in denied)
+        for node_id, name in found
+    ]
 
 
 def settle_one(context: EffectsContext, changed: Marked, *, seconds: float = SETTLE_SECONDS) -> State:
     """As `settle`, for a change that concerns one node."""
-    return "pending" if _tell(context, changed, seconds) else "enforced"
+    states = {one.state for one in settled_nodes(context, changed, seconds=seconds)}
+    for state in _WORST_FIRST:
+        if state in states:
+            return state
+    return "enforced"
+
+
+def _state(node_id: int, late: Collection[int], ends: Collection[int]) -> State:
+    if node_id in late:
+        return "pending"
+    return "at_expiry" if node_id in ends else "enforced"
 
 
 def pending_effects(session: Session, *, node_id: int) -> list[PendingEffect]:
@@ -109,8 +161,8 @@ def renew_user(context: EffectsContext, effect_id: int) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def continue_effects(context: EffectsContext) -> int:
-    """What the worker does every few seconds: tell what is pending. Returns how many subjects are left."""
+def due_effects(context: EffectsContext) -> dict[int, Due]:
+    """What is to be told now, by node."""
     behind = NodeEffect.applied_generation < NodeEffect.desired_generation
     with context.database.read() as session:
         rows = session.execute(
@@ -118,22 +170,39 @@ def continue_effects(context: EffectsContext) -> int:
             .where(or_(behind, NodeEffect.refresh_at <= context.clock()))
             .order_by(NodeEffect.id)
         ).all()
-    due: dict[int, list[int]] = {}
-    waiting: dict[int, dict[int, int]] = {}
+    due: dict[int, Due] = {}
     for node_id, effect_id, generation, is_behind in rows:
-        due.setdefault(node_id, [])
+        found = due.setdefault(node_id, Due({}, []))
         if is_behind:
-            waiting.setdefault(node_id, {})[effect_id] = generation
+            found.pending[effect_id] = generation
         else:
-            due[node_id].append(effect_id)
+            found.again.append(effect_id)
+    return due
 
-    def continue_node(node_id: int) -> int:
-        left = len(_tell_node(context, waiting.get(node_id, {}), 0))
-        if due[node_id]:
-            _write_all(context, due[node_id])
-        return left
 
-    return sum(_node_by_node(continue_node, due))
+def continue_node(context: EffectsContext, node_id: int, due: Due) -> int:
+    """Tell one server what is due. Returns how many subjects are left."""
+    with contextlib.suppress(WorkspacesIOError):
+        # Nobody waits for the answer: it is asked even if it was away a moment ago.
+        minio_driver(context, node_id).connection.reach.look_again()
+    left = len(_tell_node(context, node_id, due.pending, 0))
+    if due.again:
+        _write_all(context, due.again)
+    return left
+
+
+def continue_effects(context: EffectsContext) -> int:
+    """Tell all servers what is due. Returns how many subjects are left."""
+    due = due_effects(context)
+    return sum(_node_by_node(lambda node_id: continue_node(context, node_id, due[node_id]), due))
+
+
+def is_away(context: EffectsContext, node_id: int) -> bool:
+    """Whether the server didn't answer this process just now, or can't be asked at all."""
+    try:
+        return minio_driver(context, node_id).connection.reach.problem() is not None
+    except WorkspacesIOError:
+        return True
 
 
 def minio_nodes(session: Session) -> list[int]:
@@ -153,7 +222,11 @@ def _tell(context: EffectsContext, changed: Marked, seconds: float) -> set[int]:
     by_node: dict[int, dict[int, int]] = {}
     for node_id, effect_id in rows:
         by_node.setdefault(node_id, {})[effect_id] = changed.generations[effect_id]
-    return set().union(*_node_by_node(lambda node_id: _tell_node(context, by_node[node_id], seconds), by_node))
+
+    def tell(node_id: int) -> set[int]:
+        return _tell_node(context, node_id, by_node[node_id], seconds)
+
+    return set().union(*_node_by_node(tell, by_node))
 
 
 def _node_by_node(work: Callable[[int], T], nodes: Collection[int]) -> list[T]:
@@ -164,7 +237,7 @@ def _node_by_node(work: Callable[[int], T], nodes: Collection[int]) -> list[T]:
         return list(threads.map(work, nodes))
 
 
-def _tell_node(context: EffectsContext, generations: Mapping[int, int], seconds: float) -> set[int]:
+def _tell_node(context: EffectsContext, node_id: int, generations: Mapping[int, int], seconds: float) -> set[int]:
     deadline = time.monotonic() + seconds
     waiting = _still_behind(context, generations) if generations else {}
     attempts = 0
@@ -173,8 +246,9 @@ def _tell_node(context: EffectsContext, generations: Mapping[int, int], seconds:
         waiting = _still_behind(context, waiting)
         # What another process is at is waited for.
         attempts += None not in outcomes
-        is_away = any(outcome is not None and outcome.away for outcome in outcomes)
-        if not waiting or is_away or attempts == MAX_ATTEMPTS or time.monotonic() > deadline:
+        failed = any(outcome is not None and outcome.away for outcome in outcomes)
+        hangs = None in outcomes and is_away(context, node_id)
+        if not waiting or failed or hangs or attempts == MAX_ATTEMPTS or time.monotonic() > deadline:
             break
         time.sleep(POLL_SECONDS)
     return set(waiting)

@@ -16,6 +16,7 @@ from workspacesio.nodes.minio.names import subject_of, user_name
 from workspacesio.nodes.minio.subjects import remove_group
 from workspacesio.services.effect_writing import EffectsContext, minio_driver, write_effect
 from workspacesio.services.node_effects import written_subject
+from workspacesio.services.node_secrets import server_user_key_id
 from workspacesio.services.subject_rights import subject_word
 
 logger = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ def reconcile(context: EffectsContext, node_id: int) -> Reconciled:
     """
     driver = minio_driver(context, node_id)
     try:
+        _look_at_server(context, driver, node_id)
         inventory = driver.administration.inventory(driver.name_prefix)
         with context.database.read() as session:
             rows = session.scalars(select(NodeEffect).where(NodeEffect.node_id == node_id)).all()
@@ -49,7 +51,9 @@ def reconcile(context: EffectsContext, node_id: int) -> Reconciled:
     for row in rows:
         subject = _subject_word(row)
         policies = {name for name in inventory.policies if subject_of(driver.name_prefix, name) == subject}
-        outcome = write_effect(context, row.id, may_exist=frozenset(policies))
+        # The service's secret may have been replaced.
+        is_stale = row.secret_key_id != server_user_key_id(context.keyring, node_id)
+        outcome = write_effect(context, row.id, may_exist=frozenset(policies), renew_secret=is_stale)
         if outcome is not None and outcome.away:
             raise Unavailable("The server went away while it was compared; it will be again.", code="node_down")
         if outcome is not None and outcome.drifted:
@@ -57,6 +61,21 @@ def reconcile(context: EffectsContext, node_id: int) -> Reconciled:
     if repaired:
         _report(context, node_id, repaired)
     return Reconciled(len(rows), tuple(repaired))
+
+
+def _look_at_server(context: EffectsContext, driver: MinioDriver, node_id: int) -> None:
+    """Raises OtherServer where it isn't the node's. A node from before these were noted takes the one there is."""
+    with context.database.read() as session:
+        node = session.get(Node, node_id)
+        expected = node.deployment_id if node is not None else None
+    if expected is not None:
+        driver.identity.look(expected)
+        return
+    found = driver.administration.deployment_id()
+    with context.database.write() as session:
+        node = session.get(Node, node_id)
+        if node is not None and node.deployment_id is None and found:
+            node.deployment_id = found
 
 
 def _remove_strangers(

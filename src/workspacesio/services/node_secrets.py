@@ -50,5 +50,10 @@ def server_user_secret(keyring: Keyring, node_id: int, name: str) -> str:
     return base64.b64encode(digest, altchars=b"Aa").decode()[:40]
 
 
+def server_user_key_id(keyring: Keyring, node_id: int) -> bytes:
+    """Of the service's secret from which they are derived now."""
+    return keyring.current(f"minio user {node_id}").key_id
+
+
 def _purpose(node_id: int) -> str:
     return f"node secret {node_id}"

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from workspacesio.database.facts import load_service_target
 from workspacesio.database.tables import Node, Root, Workspace, WorkspaceRemoval
 from workspacesio.database.visible_places import seen_nodes
 from workspacesio.domain.errors import Conflict
@@ -13,8 +14,9 @@ from workspacesio.domain.names import check_bucket, check_service_name
 from workspacesio.domain.vocabulary import Action, FolderLayout, NodeKind
 from workspacesio.services.actors import Actor
 from workspacesio.services.audit import record
-from workspacesio.services.authorization import find_node, require_service
+from workspacesio.services.authorization import find_node, require, require_service
 from workspacesio.services.node_folders import CheckedFolder, check_no_overlap
+from workspacesio.services.sign_in_limits import begin_node_attempt
 
 
 def list_nodes(session: Session, *, actor: Actor) -> Sequence[Node]:
@@ -34,9 +36,25 @@ def node_name(session: Session, *, node_id: int) -> str:
     return session.get_one(Node, node_id).name
 
 
-def may_add_node(actor: Actor, *, now: datetime) -> None:
-    """Raises Refused: only administrators add nodes, as a folder of the server is the service's own business."""
-    require_service(actor, Action.ADD_NODE, now)
+def may_add_folder(actor: Actor, *, now: datetime) -> None:
+    """Raises Refused: only administrators, as a folder of the server is the service's own business."""
+    require_service(actor, Action.ADD_FOLDER, now)
+
+
+def may_add_node(session: Session, actor: Actor, *, now: datetime) -> None:
+    """On a server. Raises Refused: administrators, and whom they let (`service_settings.py`)."""
+    require(actor, Action.ADD_NODE, load_service_target(session), now)
+
+
+def begin_adding(session: Session, *, actor: Actor, now: datetime) -> bool:
+    """Before a server is asked for somebody; returns whether for an administrator.
+
+    Raises Refused as above, and TooManyAttempts where somebody else has too many servers asked.
+    """
+    may_add_node(session, actor, now=now)
+    if not actor.caller.administrator:
+        begin_node_attempt(session, user_id=actor.user_id, now=now)
+    return actor.caller.administrator
 
 
 def add_folder_node(
@@ -53,7 +71,7 @@ def add_folder_node(
     now: datetime,
 ) -> Node:
     """A node over a folder that `check_node_folder` let pass. Administrators operate it too."""
-    may_add_node(actor, now=now)
+    may_add_folder(actor, now=now)
     node = insert_folder_node(
         session,
         name=name,
@@ -114,6 +132,37 @@ def insert_folder_node(
     session.add(node)
     session.flush()
     return node
+
+
+def change_folder_node(
+    session: Session,
+    *,
+    actor: Actor,
+    name: str,
+    read_only: bool | None = None,
+    serve_owner_only: bool | None = None,
+    cross_filesystems: bool | None = None,
+    now: datetime,
+) -> None:
+    """Replace what is given; it holds for every request that begins once this is committed (`drivers.py`).
+
+    Raises NotFound, Refused, and Conflict for a node that is no folder.
+    """
+    node = find_node(session, actor=actor, name=name, action=Action.CHANGE_NODE, now=now)
+    if node.kind != NodeKind.FOLDER:
+        raise Conflict(f"The node {name} is no folder; change its keys or addresses.", code="node_kind")
+    if read_only is not None:
+        node.read_only = read_only
+    if serve_owner_only is not None:
+        node.serve_owner_only = serve_owner_only
+    if cross_filesystems is not None:
+        node.cross_filesystems = cross_filesystems
+    details = {
+        "read_only": node.read_only,
+        "serve_owner_only": node.serve_owner_only,
+        "cross_filesystems": node.cross_filesystems,
+    }
+    record(session, actor=actor, verb="node.change", target=name, now=now, details=details)
 
 
 def require_removable(session: Session, *, actor: Actor, name: str, force: bool, now: datetime) -> Node:

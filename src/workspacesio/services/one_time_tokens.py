@@ -12,6 +12,8 @@ from workspacesio.services import tokens
 
 
 class Purpose(StrEnum):
+    """What a one-time token is good for: the first administrator, an account for an address, a new password."""
+
     SETUP = "setup"
     INVITE = "invite"
     RESET = "reset"

@@ -16,11 +16,15 @@ from workspacesio.services.audit import record
 from workspacesio.services.credentials import active_credentials, revoke_credential
 
 
-def list_credentials(session: Session, *, actor: Actor, now: datetime) -> Sequence[tuple[Credential, str]]:
-    """Each with the name of its node."""
+def list_credentials(
+    session: Session, *, actor: Actor, limit: int, after: int | None = None, now: datetime
+) -> Sequence[tuple[Credential, str]]:
+    """The first by id, behind that of `after`; each with the name of its node."""
     names = dict(session.execute(select(Node.id, Node.name)).all())
-    rows = active_credentials(session, user_id=actor.user_id, now=now)
-    return [(row, names[row.node_id]) for row in rows if _concerns(actor, row)]
+    rows = active_credentials(
+        session, user_id=actor.user_id, now=now, api_key_id=actor.api_key_id, limit=limit, after=after
+    )
+    return [(row, names[row.node_id]) for row in rows]
 
 
 def end_credential(session: Session, *, actor: Actor, credential_id: int, now: datetime) -> str:

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from workspacesio.database.tables import OneTimeToken, User
 from workspacesio.domain.errors import Conflict, Refused
+from workspacesio.domain.facts import Caller
 from workspacesio.domain.names import check_email, check_username
-from workspacesio.domain.permissions import Caller
 from workspacesio.services.actors import Actor
 from workspacesio.services.audit import record
 from workspacesio.services.one_time_tokens import Purpose, find_one_time_token, has_administrator

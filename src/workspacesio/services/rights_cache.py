@@ -20,8 +20,8 @@ from sqlalchemy.orm import Session
 from workspacesio.database.facts import load_caller, load_place, load_revoked_credentials
 from workspacesio.database.sessions import Database
 from workspacesio.database.tables import Credential, Node, Rights, User
+from workspacesio.domain.facts import Caller, Target
 from workspacesio.domain.names import ancestors
-from workspacesio.domain.permissions import Caller, Target
 from workspacesio.services.generation import GenerationReader
 
 MAX_USERS = 10_000

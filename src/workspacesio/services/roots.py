@@ -156,7 +156,7 @@ def change_root(
         if root_type.is_public != RootType(root.type).is_public:
             _tell_owners(session, actor, root, opened=root_type.is_public, now=now)
         details["type"] = {"from": root.type, "to": root_type.value}
-        mark_root(session, root)
+        mark_root(session, root, takes=not root_type.is_public)
         root.type = root_type.value
     if create is not None:
         if not RootType(root.type).is_managed:

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from workspacesio.domain.permissions import Narrowing
+from workspacesio.domain.facts import Narrowing
 from workspacesio.services.keys import KEY_ID_BYTES, Keyring
 
 _VERSION = b"\x01"
@@ -34,6 +34,8 @@ MAX_NARROWED_WORKSPACES = 100
 
 @dataclass(frozen=True, slots=True)
 class TokenContents:
+    """What a session token says of itself: whose credential it is, on which node, until when, and for what."""
+
     credential_id: int
     user_id: int
     node_id: int
@@ -58,6 +60,7 @@ def secret_access_key(keyring: Keyring, node_id: int, access_key_id: str, key_id
 
 
 def seal(keyring: Keyring, contents: TokenContents) -> str:
+    """The session token: encrypted with the node's own subkey, so that none of another node opens."""
     subkey = keyring.current(_purpose(contents.node_id))
     workspaces = contents.narrowing.workspaces
     payload = {

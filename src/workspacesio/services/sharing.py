@@ -14,15 +14,17 @@ from sqlalchemy.orm import Session
 from workspacesio.database.tables import Group, Node, Share, User, Workspace
 from workspacesio.database.visibility import share_reaches
 from workspacesio.domain.errors import Conflict, Invalid, NotFound, Refused
+from workspacesio.domain.facts import Target
 from workspacesio.domain.names import check_prefix
-from workspacesio.domain.permissions import Target, sharing_limit
+from workspacesio.domain.permissions import sharing_limit
 from workspacesio.domain.vocabulary import Action, Level, SubjectKind
 from workspacesio.services.actors import Actor
-from workspacesio.services.audit import record
+from workspacesio.services.audit import record_of_workspace
 from workspacesio.services.authorization import find_workspace, require
 from workspacesio.services.effect_marks import mark_shares
 from workspacesio.services.expressible import check_can_be_told
 from workspacesio.services.prefixes import begins_with
+from workspacesio.services.share_descent import descendants
 from workspacesio.services.users import user_named
 
 EVERYONE = "everyone"
@@ -57,21 +59,6 @@ class ShareView:
     expires_at: datetime | None
     given_by: str | None
     created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class SharedPlace:
-    """Where what was shared lies."""
-
-    node_id: int
-    bucket: str
-    prefix: str
-
-
-def shared_place(session: Session, *, workspace_id: int, folder: str) -> SharedPlace:
-    """For whoever has just shared `folder`, and so reads there: nobody shares what they may not read."""
-    workspace = session.get_one(Workspace, workspace_id)
-    return SharedPlace(workspace.node_id, workspace.bucket, workspace.prefix + folder)
 
 
 def find_subject(session: Session, written: str) -> Subject:
@@ -125,12 +112,13 @@ def share_folder(
                 details={"latest": latest.isoformat()},
             )
         expires_at = expires_at or latest
+    takes = existing is not None and _is_weaker(level, expires_at, existing)
     share = existing or _new_share(workspace_id, folder, named, now)
     share.level, share.expires_at = int(level), expires_at
     share.given_by, share.rests_on = actor.user_id, rests_on
     session.add(share)
     session.flush()
-    mark_shares(session, workspace, [share, *(_descendants(session, share) if existing else [])])
+    mark_shares(session, workspace, [share, *(descendants(session, [share]) if existing else [])], takes=takes)
     _weaken_what_rests_on(session, share)
     view = _view(session, share)
     _record(session, actor, "share.change" if existing else "share.give", workspace, view, now)
@@ -153,7 +141,7 @@ def revoke_share(
     if not leaving:
         require(actor, Action.SHARE_WORKSPACE, target, now)
         _require_may_change(session, actor, workspace, share)
-    gone = [share, *_descendants(session, share)]
+    gone = [share, *descendants(session, [share])]
     mark_shares(session, workspace, gone)
     views = [_view(session, one) for one in gone]
     for view in views:
@@ -163,14 +151,21 @@ def revoke_share(
     return views
 
 
-def list_shares(session: Session, *, actor: Actor, workspace_id: int, now: datetime) -> list[ShareView]:
-    """All of them for the owner; those in folders held at `own`, and those that concern the caller, for others."""
+def list_shares(
+    session: Session, *, actor: Actor, workspace_id: int, limit: int, after: int | None = None, now: datetime
+) -> list[ShareView]:
+    """All of them for the owner; those in folders held at `own`, and those that concern the caller, for others.
+
+    The first by id, behind that of `after`.
+    """
     workspace, target = find_workspace(
         session, actor=actor, workspace_id=workspace_id, action=Action.SEE_WORKSPACE, now=now
     )
     lasting = or_(Share.expires_at.is_(None), Share.expires_at > now)
     query = select(Share).where(Share.workspace_id == workspace.id, lasting, _seen_shares(actor, target, now))
-    rows = session.scalars(query.order_by(Share.folder, Share.id)).all()
+    if after is not None:
+        query = query.where(Share.id > after)
+    rows = session.scalars(query.order_by(Share.id).limit(limit)).all()
     return [_view(session, share) for share in rows]
 
 
@@ -212,18 +207,8 @@ def _require_may_change(session: Session, actor: Actor, workspace: Workspace, sh
 
 def _without(session: Session, target: Target, share: Share) -> Target:
     """The facts without `share` and what rests on it, so that no share comes to rest on itself."""
-    ids = {share.id, *(one.id for one in _descendants(session, share))}
+    ids = {share.id, *(one.id for one in descendants(session, [share]))}
     return replace(target, shares=tuple(one for one in target.shares if one.share_id not in ids))
-
-
-def _descendants(session: Session, share: Share) -> list[Share]:
-    found: list[Share] = []
-    waiting = [share.id]
-    while waiting:
-        rows = session.scalars(select(Share).where(Share.rests_on.in_(waiting)).order_by(Share.id)).all()
-        found += rows
-        waiting = [row.id for row in rows]
-    return found
 
 
 def _weaken_what_rests_on(session: Session, share: Share) -> None:
@@ -235,7 +220,7 @@ def _weaken_what_rests_on(session: Session, share: Share) -> None:
         session.expire_all()
         return
     if share.expires_at is not None:
-        for one in _descendants(session, share):
+        for one in descendants(session, [share]):
             if one.expires_at is None or one.expires_at > share.expires_at:
                 one.expires_at = share.expires_at
 
@@ -249,6 +234,12 @@ def _share_of(session: Session, workspace_id: int, folder: str, subject: Subject
         session.flush()
         return None
     return share
+
+
+def _is_weaker(level: Level, expires_at: datetime | None, before: Share) -> bool:
+    """Whether something is taken away from who holds the share `before` by giving this instead."""
+    ends_earlier = expires_at is not None and (before.expires_at is None or expires_at < before.expires_at)
+    return level < before.level or ends_earlier
 
 
 def _new_share(workspace_id: int, folder: str, subject: Subject, now: datetime) -> Share:
@@ -287,12 +278,11 @@ def written_subject(session: Session, share: Share) -> str:
 def _record(  # noqa: PLR0917 - what a record is made of
     session: Session, actor: Actor, verb: str, workspace: Workspace, share: ShareView, now: datetime
 ) -> None:
-    record(
+    record_of_workspace(
         session,
         actor=actor,
         verb=verb,
-        target=workspace.name,
-        workspace_id=workspace.id,
+        workspace=workspace,
         now=now,
         details={
             "subject": share.subject,

@@ -6,6 +6,9 @@ an address. Accounts that don't exist are counted like those that do.
 
 Registrations are counted by address alone, 100 within `WINDOW`, whether they succeed or not: they make accounts,
 tell which there are, and cost a slow hash. Who has a token from an administrator is forgiven.
+
+Servers that are tried as nodes are counted by user, 20 within `WINDOW`, so that nobody looks with this service for
+what answers in its network.
 """
 
 import hashlib
@@ -24,6 +27,7 @@ WINDOW = timedelta(minutes=15)
 PER_ACCOUNT_AND_ADDRESS = 10
 PER_ACCOUNT = 30
 PER_ADDRESS = 100
+NODES_PER_USER = 20
 
 Limits = tuple[tuple[bytes, int], ...]
 """What is counted, and how often it may be."""
@@ -63,6 +67,15 @@ def begin_registration_attempt(session: Session, *, address: str, now: datetime)
     """As `begin_attempt`, for registering."""
     check_registration_attempt(session, address=address, now=now)
     return _count(session, _registration_limits(address), now)
+
+
+def begin_node_attempt(session: Session, *, user_id: int, now: datetime) -> Attempt:
+    """Count an attempt to add a node, or raise TooManyAttempts. In a write transaction."""
+    limits = ((_subject("node", str(user_id)), NODES_PER_USER),)
+    wait = _time_to_wait(session, limits, now)
+    if wait is not None:
+        raise _too_many("attempts to add a node", wait)
+    return _count(session, limits, now)
 
 
 def forgive_attempt(session: Session, attempt: Attempt) -> None:

@@ -18,7 +18,7 @@ from workspacesio.domain.vocabulary import RootType, SubjectKind
 from workspacesio.nodes.minio.names import document_name, everyone_name, group_name, user_name
 from workspacesio.nodes.minio.subjects import Wanted, WantedGroup, WantedUser
 from workspacesio.services.keys import Keyring
-from workspacesio.services.node_secrets import server_user_secret
+from workspacesio.services.node_secrets import server_user_key_id, server_user_secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class Told:
     is_behind: bool
     failed_before: bool
     refresh_at: datetime | None
+    secret_key_id: bytes
     left_out: tuple[str, ...] = field(default=())
 
 
@@ -49,7 +50,7 @@ def what_to_tell(
     again: datetime | None = None
     exists = not node.leaving and _is_there(session, effect, kind)
     if exists:
-        placed = _placed(session, node, kind, effect.subject_id, read_only=read_only or node.read_only)
+        placed = placed_workspaces(session, node, kind, effect.subject_id, read_only=read_only or node.read_only)
         grants = grants_by_subject(placed, now).get((kind, effect.subject_id), [])
         said, unsaid = divide_expressible(grants)
         documents = tuple(
@@ -72,8 +73,9 @@ def what_to_tell(
         frozenset(document_name(prefix, subject, number + 1) for number in range(effect.applied_documents)),
         effect.applied_digest,
         effect.applied_generation < effect.desired_generation,
-        effect.problem is not None,
+        effect.problem not in (None, " ".join(left_out)),
         again,
+        server_user_key_id(keyring, node.id),
         left_out,
     )
 
@@ -99,7 +101,7 @@ def _groups(session: Session, prefix: str, user_id: int) -> frozenset[str]:
     return frozenset({everyone_name(prefix), *(group_name(prefix, group_id) for group_id in ids)})
 
 
-def _placed(
+def placed_workspaces(
     session: Session, node: Node, kind: SubjectKind, subject_id: int, *, read_only: bool
 ) -> Iterable[PlacedWorkspace]:
     """The workspaces in which the subject holds something, each once for every reason."""

@@ -11,7 +11,7 @@ from workspacesio.nodes.driver import StorageDriver
 from workspacesio.nodes.folder.driver import FolderDriver
 from workspacesio.nodes.folder.survey import SurveyReport
 from workspacesio.nodes.folder.survey import survey as survey_folder
-from workspacesio.nodes.minio.driver import MinioDriver
+from workspacesio.nodes.minio.driver import ServerStorage
 from workspacesio.nodes.values import Scope
 from workspacesio.services.storage import node_errors
 
@@ -61,7 +61,7 @@ def survey(driver: StorageDriver, bucket: str, prefix: str) -> Generator[Progres
     scope = Scope(bucket, prefix)
     if isinstance(driver, FolderDriver):
         walk = _Walk(lambda tell: _walk_folder(driver, scope, tell))
-    elif isinstance(driver, MinioDriver):
+    elif isinstance(driver, ServerStorage):
         walk = _Walk(lambda tell: _walk_server(driver, scope, tell))
     else:
         raise NotSupported("Folders can't be imported from this kind of node.")
@@ -126,7 +126,7 @@ def _walk_folder(driver: FolderDriver, scope: Scope, tell: Tell) -> Surveyed:
     return _surveyed(survey_folder(driver.node.tree, driver.node.records, scope, tell))
 
 
-def _walk_server(driver: MinioDriver, scope: Scope, tell: Tell) -> Surveyed:
+def _walk_server(driver: ServerStorage, scope: Scope, tell: Tell) -> Surveyed:
     """Every object is served, by the server itself."""
     objects = size = 0
     for found in driver.objects(scope.bucket, scope.boundary):

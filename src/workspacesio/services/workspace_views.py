@@ -12,7 +12,7 @@ from workspacesio.database.tables import Node, Root, Share, Usage, User, Workspa
 from workspacesio.database.visibility import readable_folders, seen_workspaces, share_reaches
 from workspacesio.database.visible_places import owned_workspaces
 from workspacesio.domain.errors import NotFound
-from workspacesio.domain.permissions import Caller
+from workspacesio.domain.facts import Caller
 from workspacesio.domain.vocabulary import Level, RootType
 from workspacesio.services.actors import Actor
 

@@ -7,11 +7,11 @@ looks whether that place is free, `create_workspace` decides again and makes it 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from workspacesio.database.facts import load_root_target
-from workspacesio.database.tables import Node, Root, Share, Usage, Workspace
+from workspacesio.database.tables import Node, Root, Share, Usage, User, Workspace
 from workspacesio.database.visible_places import seen_roots
 from workspacesio.domain.errors import Ambiguous, Conflict, Invalid, NotFound
 from workspacesio.domain.names import check_workspace_name, numbered_name
@@ -110,7 +110,7 @@ def insert_workspace(
     session.flush()
     session.add(Usage(workspace_id=workspace.id, bytes=0, objects=0, exact=not imported))
     session.flush()
-    mark_workspace(session, workspace)
+    mark_workspace(session, workspace, takes=False)
     return workspace
 
 
@@ -145,7 +145,8 @@ def hand_over_workspace(session: Session, *, actor: Actor, workspace_id: int, to
     if user.id == workspace.owner_id:
         raise Conflict(f"{to!r} is the owner already.", code="is_owner")
     taken = set(session.scalars(select(Workspace.name).where(Workspace.owner_id == user.id)))
-    mark(session, workspace.node_id, [(SubjectKind.USER, workspace.owner_id), (SubjectKind.USER, user.id)])
+    both = [(SubjectKind.USER, workspace.owner_id), (SubjectKind.USER, user.id)]
+    mark(session, workspace.node_id, both, workspace=workspace)
     _absorb_shares(session, workspace_id=workspace.id, user_id=user.id)
     details = {"from": workspace.owner_id, "to": user.id, "to_username": to}
     record_of_workspace(
@@ -184,7 +185,11 @@ def _choose_root(session: Session, *, actor: Actor, name: str | None, public: bo
             raise Invalid(f"{name!r} is not a public root.", code="not_public")
         return root
     wanted = RootType.PUBLIC if public else RootType.PRIVATE
-    query = select(Root).where(Root.id.in_(seen_roots(actor.caller)), Root.type == wanted.value)
+    query = (
+        select(Root)
+        .join(Node, Node.id == Root.node_id)
+        .where(Root.id.in_(seen_roots(actor.caller)), Root.type == wanted.value, _is_chosen_unasked(actor))
+    )
     roots = [
         root
         for root in session.scalars(query.order_by(Root.id))
@@ -192,7 +197,8 @@ def _choose_root(session: Session, *, actor: Actor, name: str | None, public: bo
     ]
     if not roots:
         raise NotFound(
-            f"There is no {wanted.value} root in which you may create workspaces; `wio root ls` shows the roots.",
+            f"There is no {wanted.value} root in which you may create workspaces without naming it; `wio root ls` "
+            "shows the roots.",
             code="no_root",
         )
     named = [root for root in roots if root.name == wanted.value]
@@ -202,6 +208,15 @@ def _choose_root(session: Session, *, actor: Actor, name: str | None, public: bo
             details={"candidates": [root.name for root in roots]},
         )
     return (named or roots)[0]
+
+
+def _is_chosen_unasked(actor: Actor) -> ColumnElement[bool]:
+    """Nobody's data goes to another user's node without its name: only to the service's, an administrator's or
+    their own."""
+    administrators = select(User.id).where(User.administrator.is_(True))
+    return or_(
+        Node.run_by_service.is_(True), Node.operator_id == actor.user_id, Node.operator_id.in_(administrators)
+    )
 
 
 def _require_free_label(session: Session, *, owner_id: int, name: str) -> None:

@@ -1,0 +1,48 @@
+"""What is worth knowing of a server that can be used: one sentence each."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from workspacesio.database.tables import AuditRecord, Node, NodeEffect, Root
+
+REPAIRS_SHOWN_FOR = timedelta(days=1)
+MAX_REPAIRS = 10
+
+
+def unsaid_rights(session: Session, node_id: int) -> list[str]:
+    """What can't be said in the server's language and is therefore not granted there."""
+    problems = session.scalars(
+        select(NodeEffect.problem).where(
+            NodeEffect.node_id == node_id,
+            NodeEffect.problem.is_not(None),
+            NodeEffect.applied_generation >= NodeEffect.desired_generation,
+        )
+    )
+    return list(dict.fromkeys(problem for problem in problems if problem))
+
+
+def repairs(session: Session, node: Node, now: datetime) -> list[str]:
+    """What somebody had changed on the server within the last day, and what became of it; the latest first."""
+    since = max(now - REPAIRS_SHOWN_FOR, node.created_at)
+    records = session.scalars(
+        select(AuditRecord)
+        .where(AuditRecord.verb == "node.repair", AuditRecord.target == node.name, AuditRecord.at >= since)
+        .order_by(AuditRecord.id.desc())
+        .limit(MAX_REPAIRS)
+    )
+    found = [f"{one.at:%Y-%m-%d %H:%M} UTC: {text}" for one in records for text in one.details["repaired"]]
+    return found[:MAX_REPAIRS]
+
+
+def gone_buckets(session: Session, node_id: int, found: Collection[str]) -> list[str]:
+    """Buckets of roots that the server doesn't have any more."""
+    roots = session.execute(select(Root.name, Root.bucket).where(Root.node_id == node_id).order_by(Root.name))
+    return [
+        f"The bucket {bucket!r} of the root {name!r} is not on the server any more; make it there again, or "
+        "remove what is in the root and then the root."
+        for name, bucket in roots
+        if bucket not in found
+    ]
