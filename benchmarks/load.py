@@ -22,7 +22,8 @@ class Load:
     `keys` is a pattern relative to the endpoint's prefix: with one verb such as %06d for the number of a key,
     or two, for its thousands and the rest; for `list` it is the prefix to list. `requests` bounds the number
     of requests instead of the time, without a warm-up. With `reconnect` every request has a connection of its
-    own, so that any process of the server answers it.
+    own, so that any process of the server answers it. `assume-role` and `credential` ask for keys: of a server's
+    security token service, and of WorkspacesIO for the node named as the endpoint's bucket.
     """
 
     workload: str
@@ -81,13 +82,14 @@ def run(binary: str, endpoint: Endpoint, load: Load) -> Result:
     command += ["-requests", str(load.requests)]
     if load.reconnect:
         command.append("-reconnect")
-    if not endpoint.access_key:
+    if not endpoint.access_key and load.workload != "credential":
         command.append("-anonymous")
     environment = {
         **os.environ,
         "AWS_ACCESS_KEY_ID": endpoint.access_key,
         "AWS_SECRET_ACCESS_KEY": endpoint.secret_key,
         "AWS_SESSION_TOKEN": endpoint.session_token,
+        "WIO_TOKENS": endpoint.client_environment.get("WIO_TOKENS", ""),
     }
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if ended.returncode == 2:

@@ -1,28 +1,28 @@
 """What rights cost on a MinIO server: documents, bytes and the time of a request, by number of grants.
 
-`python -m benchmarks.minio_rights [--rounds N]`. One user per row; requests of all rows take turns, so that a
-row is compared with the others of the same run.
+One user per row, with the documents that the service would write; requests of all rows take turns, so that a row
+is compared with the others of the same run.
 """
 
 from __future__ import annotations
 
-import argparse
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-
+from benchmarks.beside import Beside
 from servers.minio import minio
 from servers.minio_subjects import MinioSubjects
 from servers.signed_connection import SignedConnection
 from workspacesio.domain.s3_policies import Grant, compile_documents
 
 NOW = datetime.now(UTC)
+
+MOST_SHARES = 1_000
+"""Of one user, up to which requests shall be at most three times as slow as with one; more are still served."""
 
 
 def lasting(number: int) -> Grant:
@@ -39,6 +39,10 @@ def expiring_apart(number: int) -> Grant:
     return Grant(grant.bucket, grant.prefix, grant.writes, NOW + timedelta(days=1, seconds=number))
 
 
+EVERY = 50
+"""Every so many shares one is asked for: those that the server finds late cost more than the first."""
+
+MOST_GRANTS = 2_000
 ROWS: list[tuple[str, int, Callable[[int], Grant]]] = [
     ("without expiry", 1, lasting),
     ("without expiry", 250, lasting),
@@ -50,15 +54,55 @@ ROWS: list[tuple[str, int, Callable[[int], Grant]]] = [
 ]
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=60)
-    rounds = parser.parse_args().rounds
+_LISTING = (
+    "MinIO looks for some forty variables in each pattern of a condition, one after another, until one fits: 3 µs "
+    "for each share that comes before. Listings are bound by a condition, objects by resources, which take a tenth"
+)
+
+
+def rights(loadgen: str, rounds: int) -> list[Beside]:
+    """A row of the page for each kind of request and number of shares."""
+    del loadgen
+    rows = _measured(40 * rounds)
+    one = rows[0]
+    found = []
+    for row in rows:
+        if row is one:
+            continue
+        words = f"{row.count:,} shares, {row.words}"
+        note = f"{len(row.documents)} documents, {sum(len(one.encode()) for one in row.documents):,} bytes"
+        ratio = 3 if row.count <= MOST_SHARES else None
+        for title, times, of_one, way in (
+            ("GET 1 KiB", row.gets, one.gets, ""),
+            ("a listing", row.lists, one.lists, _LISTING),
+        ):
+            value, raw = 1000 * statistics.median(times), 1000 * statistics.median(of_one)
+            spelled = f"{title} with keys of {words}"
+            found.append(Beside(spelled, value, "ms", raw=raw, ratio=ratio, note=note, in_the_way=way))
+    return found
+
+
+@dataclass
+class _Row:
+    """One user: their documents, and how long compiling, writing and each request took, in seconds."""
+
+    words: str
+    count: int
+    documents: tuple[str, ...]
+    compiled: float
+    written: float
+    connection: SignedConnection
+    gets: list[float] = field(default_factory=list)
+    lists: list[float] = field(default_factory=list)
+
+
+def _measured(rounds: int) -> list[_Row]:
     with tempfile.TemporaryDirectory(prefix="workspacesio-bench-") as folder, minio(folder) as server:
         subjects = MinioSubjects(server, f"{folder}/mc")
         subjects.root.send("PUT", "/research")
-        key = "/research/private/user0/project-0000/k"
-        subjects.root.send("PUT", key, body=b"x" * 1024)
+        for number in range(MOST_GRANTS):
+            if number % EVERY == 0:
+                subjects.root.send("PUT", f"/research/{lasting(number).prefix}k", body=b"x" * 1024)
         rows = []
         for number, (words, count, grant) in enumerate(ROWS):
             begun = time.perf_counter()
@@ -71,21 +115,16 @@ def main() -> int:
             written = time.perf_counter() - begun
             subjects.add_user(f"row{number}", names)
             connection = SignedConnection(server.endpoint, subjects.assume_role(f"row{number}"))
-            rows.append((words, count, documents, compiled, written, connection, [], []))
-        for _ in range(rounds):
-            for *_, connection, gets, lists in rows:
-                gets.append(_seconds(connection, key))
-                lists.append(_seconds(connection, "/research", "private/user0/project-0000/"))
-        print("| grants | | documents | bytes | compiled | written | GET 1 KiB, median | list, median |")
-        print("|---|---|---|---|---|---|---|---|")
-        for words, count, documents, compiled, written, connection, gets, lists in rows:
-            size = sum(len(document.encode()) for document in documents)
-            times = [compiled, written, statistics.median(gets), statistics.median(lists)]
-            spelled = " | ".join(f"{1000 * seconds:.1f} ms" for seconds in times)
-            print(f"| {count:,} | {words} | {len(documents)} | {size:,} | {spelled} |")
-            connection.close()
+            rows.append(_Row(words, count, documents, compiled, written, connection))
+        for turn in range(rounds):
+            for row in rows:
+                prefix = lasting(EVERY * turn % row.count).prefix
+                row.gets.append(_seconds(row.connection, f"/research/{prefix}k"))
+                row.lists.append(_seconds(row.connection, "/research", prefix))
+        for row in rows:
+            row.connection.close()
         subjects.root.close()
-    return 0
+        return rows
 
 
 def _seconds(connection: SignedConnection, path: str, prefix: str | None = None) -> float:
@@ -95,7 +134,3 @@ def _seconds(connection: SignedConnection, path: str, prefix: str | None = None)
     taken = time.perf_counter() - begun
     assert answer.status == 200, answer
     return taken
-
-
-if __name__ == "__main__":
-    sys.exit(main())

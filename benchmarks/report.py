@@ -10,6 +10,9 @@ import subprocess
 from collections.abc import Iterator
 
 from benchmarks.alone import Reading
+from benchmarks.beside import Beside
+from benchmarks.beside import in_the_way as what_is_in_the_way
+from benchmarks.beside import table as beside_table
 from benchmarks.figures import Figure
 from benchmarks.measure import Measured, Table
 from servers.installed import installed
@@ -29,6 +32,19 @@ WorkspacesIO checks signature and live rights at every request. Its writes are m
 the peers promise together: versitygw never syncs; MinIO syncs an object's data and metadata, but not the
 folders that name it. `full`, WorkspacesIO's own default, survives a power failure and is shown beside. nginx
 serves the same files without signatures or rights, with its own defaults: about what the machine gives.
+
+"""
+
+
+_ON_MINIO = """\
+## A MinIO node beside its server alone
+
+People use such a server directly; what WorkspacesIO adds is how they get their keys and what their rights cost
+there. Keys: a request of the API with an API key, answered each time with keys that the server issues for it,
+beside the server's AssumeRole, both over kept connections, in turns. Shares: requests with keys of a user with
+many shares, beside the same with keys of one with a single share, in turns, over shares at all places of the
+documents. Taking back: the request of the API until its answer, which says that the server has been told and
+shows it; old keys are tried each time.
 
 """
 
@@ -87,7 +103,9 @@ def _alone(readings: list[Reading]) -> Iterator[str]:
         yield f"| {reading.title} | {reading.value:,.1f} {reading.unit}{missed} | {limit} |"
 
 
-def markdown(figures: list[Figure], table: Table, readings: list[Reading], rounds: int) -> str:
+def markdown(
+    figures: list[Figure], table: Table, readings: list[Reading], beside: list[Beside], rounds: int
+) -> str:
     """The whole page."""
     introduction = _INTRODUCTION.format(
         rounds=rounds,
@@ -102,6 +120,10 @@ def markdown(figures: list[Figure], table: Table, readings: list[Reading], round
             parts += ["What stands in the way of goals that are not reached:", "", *missed, ""]
     if readings:
         parts += ["## WorkspacesIO by itself", "", *_alone(readings), ""]
+    if beside:
+        parts += [_ON_MINIO, *beside_table(beside), ""]
+        if found := [*what_is_in_the_way(beside)]:
+            parts += ["What stands in the way of goals that are not reached:", "", *found, ""]
     if figures:
         parts += ["## Each server", "", *_details(figures, table)]
     return "\n".join(parts) + "\n"

@@ -9,16 +9,29 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 
 from benchmarks import load, report
 from benchmarks.alone import ALONE
+from benchmarks.beside import Beside
 from benchmarks.figures import FIGURES
+from benchmarks.issuing import issuing
 from benchmarks.measure import SERVERS, measure
+from benchmarks.minio_rights import rights
+from benchmarks.revoking import group_sharing, unsharing
+
+ON_MINIO: dict[str, Callable[[str, int], list[Beside]]] = {
+    "issuing": issuing,
+    "shares": rights,
+    "unshare": unsharing,
+    "group": group_sharing,
+}
+"""What a MinIO node costs beside the server alone."""
 
 
 def main() -> int:
     """The command; returns its exit status."""
-    names = [figure.name for figure in FIGURES] + list(ALONE)
+    names = [figure.name for figure in FIGURES] + list(ALONE) + list(ON_MINIO)
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", action="append", choices=names, metavar="FIGURE", help=", ".join(names))
     parser.add_argument("--servers", default=",".join(SERVERS), help="names, by commas (%(default)s)")
@@ -37,7 +50,13 @@ def main() -> int:
         if name in chosen and "workspacesio" in servers
         for reading in read(loadgen)
     ]
-    text = report.markdown(figures, table, readings, arguments.rounds)
+    beside = [
+        row
+        for name, compare in ON_MINIO.items()
+        if name in chosen and {"workspacesio", "minio"} <= set(servers)
+        for row in compare(loadgen, arguments.rounds)
+    ]
+    text = report.markdown(figures, table, readings, beside, arguments.rounds)
     if arguments.only or set(servers) != set(SERVERS):
         print(text)
     else:

@@ -20,15 +20,17 @@ def markdown() -> str:
         "message is one sentence that says what to do next. What the caller may not see is answered 404, and whoever",
         "isn't signed in hears 401, whatever they sent.",
         "",
-        "Users, workspaces and the audit come in pages of at most `limit` (1,000, which is the default but for the",
-        "audit's 100). A page as long as `limit` may have another behind it: ask again with `after` the last one's",
-        "`username`, `reference` or `id`.",
+        "Users, groups and their members, workspaces, shares, API keys, credentials and the audit come in pages of at",
+        "most `limit` (1,000, which is the default but for the audit's 100). A page as long as `limit` may have",
+        "another behind it: ask again with `after` the last one's `username`, `name`, `reference` or `id`.",
         "",
         "| method | path | does |",
         "|---|---|---|",
     ]
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            text = (operation.get("description") or operation.get("summary", "")).splitlines()
-            lines.append(f"| {method.upper()} | `{path}` | {text[0] if text else ''} |")
+            text = operation.get("description", "").splitlines()
+            if not text:
+                raise SystemExit(f"{method.upper()} {path} says nothing of itself; give its function a docstring.")
+            lines.append(f"| {method.upper()} | `{path}` | {text[0]} |")
     return "\n".join(lines) + "\n"

@@ -1,7 +1,8 @@
 // Command loadgen puts a load of S3 requests on one server and prints what it measured as one JSON object.
 //
 // Each of N connections sends one request after another for a time, or until a number of requests is done. Keys of the
-// user come from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN), never from arguments.
+// user come from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN), never from arguments; so
+// do the tokens of WorkspacesIO's users (WIO_TOKENS, separated by spaces), which the connections use in turn.
 package main
 
 import (
@@ -15,6 +16,7 @@ import (
 	"os"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,7 +57,7 @@ type tally struct {
 
 func parseOptions() *options {
 	o := &options{}
-	flag.StringVar(&o.workload, "workload", "get", "get, put or list")
+	flag.StringVar(&o.workload, "workload", "get", "get, put, list, assume-role or credential")
 	flag.StringVar(&o.endpoint, "endpoint", "", "http://HOST:PORT")
 	flag.StringVar(&o.bucket, "bucket", "", "bucket (for -anonymous: first part of the path)")
 	flag.StringVar(&o.keys, "keys", "", "key pattern with one verb such as %06d; for list the prefix")
@@ -74,7 +76,7 @@ func parseOptions() *options {
 	return o
 }
 
-func (o *options) newClient(payload []byte, next *atomic.Int64) (*client, error) {
+func (o *options) newClient(number int, payload []byte, next *atomic.Int64) (*client, error) {
 	address, err := url.Parse(o.endpoint)
 	if err != nil {
 		return nil, err
@@ -94,11 +96,18 @@ func (o *options) newClient(payload []byte, next *atomic.Int64) (*client, error)
 			secretKey:    os.Getenv("AWS_SECRET_ACCESS_KEY"),
 			sessionToken: os.Getenv("AWS_SESSION_TOKEN"),
 			region:       o.region,
+			service:      "s3",
 			host:         address.Host,
 		},
 	}
 	if o.payload == "signed" {
 		c.payloadHash = hexSHA256(payload)
+	}
+	if o.workload == "assume-role" {
+		c.signer.service = "sts"
+	}
+	if tokens := strings.Fields(os.Getenv("WIO_TOKENS")); len(tokens) > 0 {
+		c.token = tokens[number%len(tokens)]
 	}
 	return c, nil
 }
@@ -148,13 +157,13 @@ func run(o *options) (report, error) {
 		from = from.Add(o.warmup)
 	}
 	for i := range tallies {
-		c, err := o.newClient(payload, &next)
+		c, err := o.newClient(i, payload, &next)
 		if err != nil {
 			return report{}, err
 		}
-		request := map[string]func() (int64, error){"get": c.get, "put": c.put, "list": c.list}[o.workload]
+		request := c.workloads()[o.workload]
 		if request == nil {
-			return report{}, fmt.Errorf("-workload must be get, put or list, not %q", o.workload)
+			return report{}, fmt.Errorf("there is no -workload %q", o.workload)
 		}
 		running.Add(1)
 		go func() {

@@ -15,7 +15,7 @@ const unsignedPayload = "UNSIGNED-PAYLOAD"
 // signer signs requests in headers by AWS Signature Version 4 ("Authenticating Requests (AWS Signature Version 4)",
 // Amazon S3 API reference). One signer serves one connection: it keeps the key of the day and is not locked.
 type signer struct {
-	accessKey, secretKey, sessionToken, region, host string
+	accessKey, secretKey, sessionToken, region, service, host string
 
 	day string // YYYYMMDD of key
 	key []byte
@@ -36,7 +36,7 @@ func hexSHA256(data []byte) string {
 func (s *signer) signingKey(day string) []byte {
 	if s.day != day {
 		key := hmacSHA256([]byte("AWS4"+s.secretKey), day)
-		for _, part := range []string{s.region, "s3", "aws4_request"} {
+		for _, part := range []string{s.region, s.service, "aws4_request"} {
 			key = hmacSHA256(key, part)
 		}
 		s.day, s.key = day, key
@@ -57,7 +57,7 @@ func (s *signer) headers(method, path, query, payloadHash string, now time.Time)
 		lines += "x-amz-security-token: " + s.sessionToken + "\r\n"
 	}
 	request := method + "\n" + path + "\n" + query + "\n" + canonical + "\n" + names + "\n" + payloadHash
-	scope := stamp[:8] + "/" + s.region + "/s3/aws4_request"
+	scope := stamp[:8] + "/" + s.region + "/" + s.service + "/aws4_request"
 	toSign := "AWS4-HMAC-SHA256\n" + stamp + "\n" + scope + "\n" + hexSHA256([]byte(request))
 	signature := hex.EncodeToString(hmacSHA256(s.signingKey(stamp[:8]), toSign))
 	return lines + "Authorization: AWS4-HMAC-SHA256 Credential=" + s.accessKey + "/" + scope +

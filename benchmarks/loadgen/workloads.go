@@ -22,8 +22,17 @@ type client struct {
 	payloadHash string
 	next        *atomic.Int64 // the next key to write, shared by all clients
 
+	token string // of WorkspacesIO's API
+
 	continuation string // where this client's walk through the listing stands
 	listed       int    // keys that it has seen on this walk
+}
+
+// workloads are the requests that a client can send, by name.
+func (c *client) workloads() map[string]func() (int64, error) {
+	return map[string]func() (int64, error){
+		"get": c.get, "put": c.put, "list": c.list, "assume-role": c.assumeRole, "credential": c.credential,
+	}
 }
 
 // requestPath is /bucket/key with the key percent-encoded. One verb in the pattern takes the number; of two, the first
@@ -100,6 +109,32 @@ func (c *client) list() (int64, error) {
 		return result.length, fmt.Errorf("a listing of %s named %d keys instead of %d", c.options.keys, listed, c.options.keyCount)
 	}
 	return result.length, nil
+}
+
+// assumeRole asks a server's security token service for keys that live an hour.
+func (c *client) assumeRole() (int64, error) {
+	body := []byte("Action=AssumeRole&Version=2011-06-15&DurationSeconds=3600")
+	head := "POST / HTTP/1.1\r\n" + c.signer.headers("POST", "/", "", hexSHA256(body), time.Now()) +
+		"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n"
+	return c.keys(head, body, 200, "<SessionToken>")
+}
+
+// credential asks WorkspacesIO for keys that live an hour and cover all that the token's user reaches on a node; -bucket
+// is the node's name.
+func (c *client) credential() (int64, error) {
+	body := []byte(`{"node":` + strconv.Quote(c.options.bucket) + `,"duration_seconds":3600}`)
+	head := "POST /api/v1/credentials HTTP/1.1\r\nHost: " + c.signer.host + "\r\nAuthorization: Bearer " + c.token +
+		"\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n"
+	return c.keys(head, body, 201, `"session_token":"`)
+}
+
+// keys sends a request whose answer must hold keys.
+func (c *client) keys(head string, body []byte, status int, held string) (int64, error) {
+	result, err := c.connection.exchange(head, body, true)
+	if err == nil && (result.status != status || !bytes.Contains(result.body, []byte(held))) {
+		err = fmt.Errorf("a request of keys was answered with %d: %.300s", result.status, result.body)
+	}
+	return result.length, err
 }
 
 // element is the text of the first XML element of this name.

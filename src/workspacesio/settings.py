@@ -1,12 +1,12 @@
 """The only reader of the environment. Every setting is in the table of docs/settings.md (a test compares)."""
 
-import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from workspacesio.domain.errors import Invalid
+from workspacesio.nodes.addresses import AllowedAddresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,9 @@ SETTINGS = (
     Setting("WIO_FOLDER_PATHS", "the served folder", "Paths under which folder nodes may lie, separated by ':'."),
     Setting(
         "WIO_NODE_ADDRESSES",
-        "any",
-        "Host names, addresses and networks that servers added as nodes may have, separated by ','; link-local "
-        "and metadata addresses are always refused.",
+        "any for administrators, public ones for other users",
+        "Host names, addresses and networks that servers added as nodes may have, each with or without a port, "
+        "separated by ','; link-local and metadata addresses are always refused.",
     ),
     Setting("WIO_DURABILITY", "full", "`full`: acknowledged writes survive a power failure. `process`: a crash."),
     Setting("WEB_CONCURRENCY", "2", "Processes of the S3 endpoint."),
@@ -121,14 +121,14 @@ def _number(env: Mapping[str, str], name: str, default: int) -> int:
 def _node_addresses(env: Mapping[str, str]) -> tuple[str, ...]:
     found = _listed(env, "WIO_NODE_ADDRESSES")
     for one in found:
-        if "/" in one:
-            try:
-                ipaddress.ip_network(one, strict=False)
-            except ValueError:
-                raise Invalid(
-                    f"WIO_NODE_ADDRESSES lists {one!r}, which is no network such as 10.0.0.0/8.",
-                    code="invalid_setting",
-                ) from None
+        try:
+            AllowedAddresses.of([one])
+        except ValueError:
+            raise Invalid(
+                f"WIO_NODE_ADDRESSES lists {one!r}, which is no host name, address or network such as "
+                "minio.example.org:9000 or 10.0.0.0/8.",
+                code="invalid_setting",
+            ) from None
     return found
 
 

@@ -61,6 +61,11 @@ def test_every_route_but_five_wants_a_token(scene: Lab) -> None:
             "A" * 5000,
         ):
             answer = Api(scene.nobody.host, scene.nobody.port, token).call(method, path, body)
+            if path.startswith(
+                "/events/minio/"
+            ):  # it wants a node's token, and 403 is what its server's log explains
+                assert (answer.status, answer.json["error"]["code"]) == (403, "wrong_event_token")
+                continue
             # A body that says nothing may be told so before anybody asks who sent it.
             assert answer.status in (401, 422), (method, path, token, answer)
             if answer.status == 401:

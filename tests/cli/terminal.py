@@ -4,22 +4,35 @@ from __future__ import annotations
 
 import os
 import pty
+import select
+import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from servers.service import Person
 
 
 def on_terminal(person: Person, *command: str, typed: Sequence[tuple[bytes, bytes]] = ()) -> tuple[int, bytes]:
     """Exit status and everything shown. `typed`: what is waited for, and then typed."""
+    return at_terminal(command, folder=person.home, env=person.env(), typed=typed)
+
+
+def at_terminal(
+    command: Sequence[str], *, folder: str, env: Mapping[str, str], typed: Sequence[tuple[bytes, bytes]] = ()
+) -> tuple[int, bytes]:
+    """As `on_terminal`, for anybody's folder and environment."""
     child, terminal = pty.fork()
     if child == 0:
-        os.chdir(person.home)
-        os.execvpe(command[0], command, {**person.env(), "TERM": "xterm"})
+        os.chdir(folder)
+        os.execvpe(command[0], command, {**env, "TERM": "xterm"})
     shown = b""
     waiting = list(typed)
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
+    while True:
+        if not select.select([terminal], [], [], max(0, deadline - time.monotonic()))[0]:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            raise AssertionError(f"still waiting after a minute; shown so far: {shown!r}")
         try:
             data = os.read(terminal, 65536)
         except OSError:  # the other side is closed

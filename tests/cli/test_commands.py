@@ -301,7 +301,7 @@ def test_the_secret_of_a_server_is_asked_for_without_echo(ada: Person, ben: Pers
         assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
         assert secret.decode() not in refused.stderr
     assert "say what to change" in ada.run("node", "set", "local").stderr
-    assert "Only nodes on MinIO servers" in ada.refused("node", "set", "local", "--public-endpoint", "http://x:1")
+    assert "no public_endpoint to change" in ada.refused("node", "set", "local", "--public-endpoint", "http://x:1")
 
 
 def test_import(ada: Person, ben: Person, mc_path: str) -> None:

@@ -275,6 +275,90 @@ def test_a_shared_folder_needs_no_final_slash(people: dict[str, Person]) -> None
     assert ben.run("mc", "ls", "partly/i").returncode == 1
 
 
+@pytest.fixture
+def reader(people: dict[str, Person]) -> Iterator[Person]:
+    """eve, with `read` on ada's `data` with files in it, and `readwrite` on `copies`."""
+    ada, eve = people["ada"], people["eve"]
+    for path, content in FILES.items():
+        put(ada, f"data/{path}", content)
+    ada.wio("share", "data", "eve")
+    ada.wio("share", "copies", "eve", "--permission", "readwrite")
+    yield eve
+    for name in ("data", "copies"):
+        ada.wio("unshare", name, "eve")
+        ada.run("mc", "rm", "-r", "--force", f"{name}/")
+
+
+def test_every_reading_verb_with_a_read_share(reader: Person) -> None:
+    assert listed(reader, "ada/data/") == listed(reader, "data/") == set(FILES)
+    assert mc(reader, "cat", "ada/data/a.txt", "data/sub/b.txt") == FILES["a.txt"] + FILES["sub/b.txt"]
+    assert mc(reader, "head", "-n", "1", "ada/data/a.txt") == "first\n"
+    assert "b.txt" in mc(reader, "tree", "--files", "ada/data/")
+    assert mc(reader, "find", "ada/data/", "--name", "b*") == "ada/data/sub/b.txt\n"
+    assert json.loads(mc(reader, "stat", "--json", "ada/data/a.txt"))["size"] == len(FILES["a.txt"])
+    assert "\t3 objects\tada/data\n" in mc(reader, "du", "ada/data/")
+    mc(reader, "cp", "ada/data/a.txt", "fetched")
+    with open(local(reader, "fetched"), encoding="utf-8") as file:
+        assert file.read() == FILES["a.txt"]
+    mc(reader, "cp", "-r", "ada/data/sub/", "ada/copies/sub/")
+    assert mc(reader, "diff", "ada/data/", "ada/copies/") == "< ada/data/a.txt\n"
+    mc(reader, "mirror", "ada/data/", "ada/copies/")
+    assert listed(reader, "ada/copies/") == set(FILES)
+    mc(reader, "mirror", "data/", "mirrored")
+    assert os.path.exists(local(reader, "mirrored", "sub", "b.txt"))
+
+
+WRITING_LINES = (
+    ("pipe", "ada/data/new"),
+    ("pipe", "ada/data/a.txt"),
+    ("cp", "./own", "ada/data/"),
+    ("cp", "ada/data/a.txt", "ada/data/again"),
+    ("cp", "-r", "ada/copies/", "ada/data/more/"),
+    ("mv", "ada/data/a.txt", "ada/copies/"),
+    ("mv", "ada/data/a.txt", "./moved"),
+    ("mv", "-r", "ada/data/sub/", "ada/data/elsewhere/"),
+    ("rm", "ada/data/a.txt"),
+    ("rm", "-r", "--force", "ada/data/"),
+    ("mirror", "./folder", "ada/data/"),
+    ("mirror", "--overwrite", "--remove", "ada/copies/", "ada/data/"),
+)
+
+
+def test_no_writing_verb_with_a_read_share(people: dict[str, Person], reader: Person) -> None:
+    os.makedirs(local(reader, "folder"), exist_ok=True)
+    for path in ("own", "folder/new.txt"):
+        with open(local(reader, path), "w", encoding="utf-8") as file:
+            file.write("eve's")
+    put(reader, "ada/copies/a.txt", "another")
+    for line in WRITING_LINES:
+        done = reader.run("mc", *line, stdin="eve's")
+        assert "<ERROR>" in done.stderr or line[0] == "mirror", done  # mc itself would say nothing
+        assert done.returncode == 1 or line[0] == "mv"  # what was copied and stays: mc only says so
+        assert "private/ada" not in done.stdout + done.stderr
+    ada = people["ada"]
+    assert listed(ada, "data/") == set(FILES)
+    assert mc(ada, "cat", *(f"data/{path}" for path in FILES)) == "".join(FILES.values())
+
+
+def test_mirror_follows_a_share_that_was_raised_or_lowered(people: dict[str, Person], reader: Person) -> None:
+    """With keys cached before; mc itself would say that everything was copied."""
+    ada = people["ada"]
+    os.makedirs(local(reader, "raised"), exist_ok=True)
+    with open(local(reader, "raised", "new.txt"), "w", encoding="utf-8") as file:
+        file.write("x")
+    line = ("mirror", "./raised", "ada/data/sub/")
+    refusal = (
+        "You may read here, but not write: nothing can be copied into ada/data/sub/; "
+        "ask ada to share it with --permission readwrite."
+    )
+    assert refusal in reader.refused("mc", *line)
+    ada.wio("share", "data/sub", "eve", "--permission", "readwrite")
+    mc(reader, *line)
+    assert "sub/new.txt" in listed(ada, "data/")
+    ada.wio("unshare", "data/sub", "eve")
+    assert refusal in reader.refused("mc", *line)
+
+
 def test_refusals_are_mcs_own(people: dict[str, Person]) -> None:
     ada, ben, eve = people["ada"], people["ben"], people["eve"]
     put(ada, "data/secret", "s")

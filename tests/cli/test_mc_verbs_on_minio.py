@@ -12,6 +12,7 @@ import pytest
 from cli import test_mc_verbs
 from cli.test_mc_verbs import (  # noqa: F401 - what is imported is collected here, with the fixtures of this module
     place,
+    reader,
     test_a_second_command_asks_nobody,
     test_a_shared_folder_needs_no_final_slash,
     test_across_owners,
@@ -19,11 +20,14 @@ from cli.test_mc_verbs import (  # noqa: F401 - what is imported is collected he
     test_cp,
     test_cp_from_here_to_there_and_back,
     test_du,
+    test_every_reading_verb_with_a_read_share,
     test_find,
     test_head,
     test_ls,
     test_mirror,
+    test_mirror_follows_a_share_that_was_raised_or_lowered,
     test_mv,
+    test_no_writing_verb_with_a_read_share,
     test_on_a_terminal,
     test_pipe,
     test_refusals_are_mcs_own,
@@ -39,7 +43,7 @@ BUCKET = "verbs"
 
 @pytest.fixture(scope="module")
 def node(running: Service, minio_server: S3Server) -> Iterator[Person]:
-    """The administrator, who added the server as the node `minio`, with a root of each type but one."""
+    """The administrator, who added the server as the node `minio`, with a root of each type."""
     s3 = minio_server.boto3_client()
     s3.create_bucket(Bucket=BUCKET)
     ada = running.administrator()
@@ -49,7 +53,12 @@ def node(running: Service, minio_server: S3Server) -> Iterator[Person]:
         *("--access-key", minio_server.access_key, "--secret-stdin"),
         stdin=minio_server.secret_key + "\n",
     )
-    for prefix, kind in (("private", "private"), ("public", "public"), ("raw", "unmanaged-private")):
+    for prefix, kind in (
+        ("private", "private"),
+        ("public", "public"),
+        ("raw", "unmanaged-private"),
+        ("open", "unmanaged-public"),
+    ):
         ada.wio("root", "create", "minio", BUCKET, "--prefix", prefix, "--type", kind, "--name", f"minio-{prefix}")
     yield ada
     ada.wio("node", "rm", "minio", "--force")
@@ -62,9 +71,9 @@ def node(running: Service, minio_server: S3Server) -> Iterator[Person]:
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param(("minio-private", "minio-raw"), id="private-to-unmanaged"),
+        pytest.param(("minio-private", "minio-open"), id="private-to-unmanaged"),
         pytest.param(("minio-raw", "minio-public"), id="unmanaged-to-public"),
-        pytest.param(("private", "minio-private"), id="folder-to-minio"),
+        pytest.param(("private", "minio-raw"), id="folder-to-minio"),
         pytest.param(("minio-private", "private"), id="minio-to-folder"),
     ],
 )

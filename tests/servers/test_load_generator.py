@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from servers.minio_subjects import DENY_NOTHING_ALLOWED, MinioSubjects
 from servers.s3_server import S3Server
 
 sys.path.append(str(Path(__file__).parents[2]))
@@ -76,3 +77,15 @@ def test_a_session_token_is_signed(loadgen: str, minio_server: S3Server) -> None
         minio_server.process,
     )
     assert load.run(loadgen, endpoint, load.Load("put", "%d", 5, 1, size=0, requests=5)).requests == 5
+
+
+def test_keys_are_asked_for(loadgen: str, minio_server: S3Server, tmp_path: Path) -> None:
+    subjects = MinioSubjects(minio_server, str(tmp_path))
+    subjects.write_policy("load-keys", DENY_NOTHING_ALLOWED)
+    subjects.add_user("load-keys", ["load-keys"])
+    holder = Endpoint(minio_server.endpoint, "load-keys", "load-keys" * 2, "", "", "", minio_server.process)
+    wanted = load.Load("assume-role", "", 1, 2, requests=6)
+    assert load.run(loadgen, holder, wanted).requests == 6
+    with pytest.raises(load.LoadFailed, match="answered with 403"):
+        load.run(loadgen, replace(holder, secret_key="another"), wanted)
+    subjects.root.close()

@@ -49,7 +49,7 @@ def listing_arguments(parser: argparse.ArgumentParser) -> None:
 
 def listing(arguments: argparse.Namespace) -> None:
     """`wio api-key ls`."""
-    keys = signed_in().get("/api-keys")
+    keys = signed_in().pages("/api-keys", "id")
     if arguments.json:
         output.print_json(keys)
         return
@@ -77,7 +77,7 @@ def revoke_arguments(parser: argparse.ArgumentParser) -> None:
 def revoke(arguments: argparse.Namespace) -> None:
     """`wio api-key revoke`, by name where only one has it, else by id."""
     client = signed_in()
-    keys = client.get("/api-keys")
+    keys = client.pages("/api-keys", "id")
     found = [key for key in keys if str(key["id"]) == arguments.key] or [
         key for key in keys if key["name"] == arguments.key
     ]

@@ -83,12 +83,49 @@ class Client:
         except (OSError, http.client.HTTPException) as error:
             raise CommandError(explain(error, self.server)) from error
 
+    def messages(
+        self, path: str, *, last: str | None = None, **query: str | int | bool | None
+    ) -> Iterator[tuple[str, str, Any]]:
+        """GET, and each message of a stream of server-sent events: its kind, its id and its JSON.
+
+        A message without data is of the kind ''. `last`: the id behind which to go on. Ends, or raises
+        CommandError, where the connection does.
+        """
+        headers = {"Accept": "text/event-stream"}
+        if last:
+            headers["Last-Event-ID"] = last
+        response = self._ask("GET", path, None, query, headers)
+        message: dict[str, str] = {}
+        try:
+            while line := response.readline():
+                name, _, value = line.decode().rstrip("\n").partition(":")
+                if name:
+                    message[name] = value.removeprefix(" ")
+                    continue
+                if message:
+                    data = message.get("data")
+                    kind = message.get("event", "message") if data is not None else ""
+                    yield kind, message.get("id", ""), None if data is None else json.loads(data)
+                message = {}
+        except (OSError, http.client.HTTPException) as error:
+            raise CommandError(explain(error, self.server)) from error
+        except ValueError as error:
+            raise CommandError(f"{self.server} didn't answer as WorkspacesIO does; check the address.") from error
+        finally:
+            self._connection.close()
+
     def _ask(
-        self, method: str, path: str, body: Mapping[str, Any] | None, query: Query
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        query: Query,
+        more: Mapping[str, str] | None = None,
     ) -> http.client.HTTPResponse:
         given = {name: _spelled(value) for name, value in query.items() if value is not None}
         address = f"{self._before_path}/api/v1{path}" + ("?" + urllib.parse.urlencode(given) if given else "")
         headers = {"Accept": "application/json", "User-Agent": f"wio/{__version__}", **self._headers}
+        headers |= more or {}
         content = None
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"

@@ -44,7 +44,9 @@ def credential(
             raise
         names = ", ".join(map(str, nodes))
         raise UsageError(f"you reach several nodes; add --node and one of {names}.") from refused
-    credential_cache.put(caller.cache_key, request, issued)
+    if (issued.get("abilities") or {}).get("immediate_revocation", True):
+        # Other keys hold the rights of the moment, and would miss what is shared or made next.
+        credential_cache.put(caller.cache_key, request, issued)
     return issued
 
 
@@ -189,7 +191,7 @@ def listing(arguments: argparse.Namespace) -> None:
     from workspacesio.cli import output
     from workspacesio.cli.client import signed_in
 
-    issued = signed_in().get("/credentials")
+    issued = signed_in().pages("/credentials", "id")
     if arguments.json:
         output.print_json(issued)
         return
@@ -221,6 +223,9 @@ def revoke(arguments: argparse.Namespace) -> None:
 
     answer = signed_in().delete(f"/credentials/{arguments.credential}")
     credential_cache.clear(sign_in.current().cache_key)
+    if any(one.get("state") == "at_expiry" for one in (answer or {}).get("enforced") or []):
+        print(f"The credential isn't listed any more.{pending(answer)}")
+        return
     others = "" if (answer or {}).get("alone", True) else ", and all others of yours on that node with it"
     print(f"The credential has ended{others}.{pending(answer)}")
 

@@ -87,6 +87,12 @@ def mc(argv: list[str]) -> int:
         from workspacesio.cli.become import become
 
         become([program, *argv], environment)
+    if verb == "watch" and len(located) == len(mc_flags.positions(verb, arguments)) == 1:
+        (one,) = located.values()
+        if not _streams_events(one, verb, arguments, duration=duration):
+            from workspacesio.cli.mc_watch import watch
+
+            return watch(one, arguments, plain=[*argv[:start], *arguments])
     from workspacesio.cli.mc_run import run
 
     as_json = mc_flags.has_flag(verb, argv[:start] + arguments, "json") or "MC_JSON" in environment
@@ -131,6 +137,13 @@ def _hand_to_mc(
         places = [list(arguments).index(index) for index in here]
         read_only = mc_flags.only_reads(verb, typed, places)
         issued = _credential(node, list(here.values()), verb, read_only=read_only, duration=duration)
+        if verb == "mirror":
+            from workspacesio.cli.mirror_target import check_writable
+
+            purposes = mc_flags.purposes(verb, typed)
+            for place, one in zip(places, here.values(), strict=True):
+                if purposes[place] == mc_flags.WRITE:
+                    check_writable(issued, one)
         abilities = issued.get("abilities") or {}
         if watched & set(here) and not abilities.get("streams_events", True):
             raise CommandError(_no_events(verb, node))
@@ -141,6 +154,13 @@ def _hand_to_mc(
             arguments[index] = f"{alias}/{one.key()}"
             shown.append(_shown(one, alias, issued["endpoint"]))
     return shown
+
+
+def _streams_events(one: Located, verb: str, arguments: list[str], *, duration: int | None) -> bool:
+    """Whether the node's server lets mc itself watch a part of a bucket."""
+    read_only = mc_flags.only_reads(verb, arguments, mc_flags.positions(verb, arguments))
+    issued = _credential(one.workspace["node"], [one], verb, read_only=read_only, duration=duration)
+    return bool((issued.get("abilities") or {}).get("streams_events", True))
 
 
 def _runs(verb: str, arguments: list[str], located: dict[int, Located]) -> list[dict[int, str]]:
@@ -160,10 +180,9 @@ def _runs(verb: str, arguments: list[str], located: dict[int, Located]) -> list[
 
 
 def _no_events(verb: str, node: str) -> str:
-    what = "`wio mc watch`" if verb == "watch" else f"`wio mc {verb}` with --watch"
     return (
-        f"{what} can't be used on the node {node}: its server tells of changes only to those who may read a whole "
-        f"bucket; run `wio mc {'ls' if verb == 'watch' else verb}` again to see what is new."
+        f"`wio mc {verb}` with --watch can't be used on the node {node}: its server tells of changes only to "
+        f"those who may read a whole bucket; run `wio mc {verb}` again to see what is new, or use `wio mc watch`."
     )
 
 
@@ -219,11 +238,12 @@ def _credential(
         "duration_seconds": duration,
     }
     caller, left = sign_in.current(), 0.5 if verb in LONG_RUNNING else 0.0
+    fresh = verb == "mirror" and not read_only  # what they say of rights must be so now
     # Nobody asked for the narrowing but we: where the node can't express it, what the caller holds anyway must do.
     everything = {**request, "workspaces": []}
     for asked in (request, everything, {**everything, "read_only": False}):
         try:
-            return credential(caller, asked, left=left)
+            return credential(caller, asked, left=left, fresh=fresh)
         except Refused as refused:
             if refused.code != "narrowing_too_long":
                 credential_cache.clear(caller.cache_key)  # a name may mean something else by now

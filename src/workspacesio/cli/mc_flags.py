@@ -68,6 +68,17 @@ def has_flag(verb: str, arguments: list[str], *names: str) -> bool:
     )
 
 
+def flag_value(verb: str, arguments: list[str], name: str) -> str | None:
+    """The value of a flag that takes one, the last where it is given twice; None where it isn't given."""
+    found = None
+    asked = kinds(verb, arguments)
+    for index, argument in enumerate(arguments):
+        flag, equals, value = _name(argument).partition("=")
+        if asked[index] == "flag" and flag == name:
+            found = value if equals else "".join(arguments[index + 1 : index + 2])
+    return found
+
+
 def kinds(verb: str, arguments: list[str]) -> list[str]:
     """For each argument `position`, `flag`, `value`, or `end` for the one that ends the flags."""
     found = []

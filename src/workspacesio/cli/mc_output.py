@@ -39,7 +39,7 @@ class Renamer:
     """Replaces paths by names in a stream of bytes. `du` is read by lines: its paths have no alias before them."""
 
     def __init__(self, workspaces: list[Shown], *, verb: str, as_json: bool) -> None:
-        spell = _go_json if as_json else str.encode
+        spell = go_json if as_json else str.encode
         names: dict[bytes, bytes] = {}
         for shown in workspaces:
             for source in shown.sources(verb):
@@ -95,7 +95,7 @@ class Renamer:
         return b"".join(parts), safe
 
 
-def _go_json(text: str) -> bytes:
+def go_json(text: str) -> bytes:
     """`text` inside a string of JSON, as Go's encoding/json writes it: HTML's characters are escaped too."""
     spelled = json.dumps(text, ensure_ascii=False)[1:-1]
     for character in "<>&\u2028\u2029":

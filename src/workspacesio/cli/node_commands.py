@@ -59,6 +59,9 @@ def add_minio_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--access-key", required=True, metavar="KEY", help="of a user with administration rights; docs/minio.md"
     )
+    parser.add_argument(
+        "--plain", action="store_true", help="of a user without them: un-sharing takes up to an hour"
+    )
     parser.add_argument("--region", metavar="R", help="(default: as the server says)")
     parser.add_argument("--read-only", action="store_true", help="nobody writes through WorkspacesIO's keys")
     passwords.secret_argument(parser, "the key's secret")
@@ -70,7 +73,7 @@ def add_minio(arguments: argparse.Namespace) -> None:
     client = signed_in()
     secret = passwords.read_secret(f"Secret of {arguments.access_key}", from_stdin=arguments.secret_stdin)
     fields = {
-        "kind": "minio",
+        "kind": "minio-plain" if arguments.plain else "minio",
         "name": arguments.name,
         "endpoint": arguments.endpoint,
         "public_endpoint": arguments.public_endpoint,
@@ -83,8 +86,54 @@ def add_minio(arguments: argparse.Namespace) -> None:
     if arguments.json:
         output.print_json(node)
         return
+    _print_added(node, f"the MinIO server at {output.safe(node['endpoint'])}")
+
+
+def add_aws_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="the node's name")
+    parser.add_argument("--role-arn", required=True, metavar="ARN", help="the role whose sessions people get")
+    parser.add_argument("--region", required=True, metavar="R", help="of the buckets, as in eu-central-1")
+    parser.add_argument("--sts-endpoint", metavar="URL", help="(default: that of AWS in the region)")
+    parser.add_argument("--s3-endpoint", metavar="URL", help="(default: that of AWS in the region)")
+    parser.add_argument("--external-id", metavar="ID", help="what the role's trust policy asks for, if it does")
+    parser.add_argument(
+        "--access-key", required=True, metavar="KEY", help="of a user who may assume the role; docs/aws.md"
+    )
+    parser.add_argument(
+        "--may-deny-sessions", action="store_true", help="end keys early by a policy of the role; docs/aws.md"
+    )
+    parser.add_argument("--read-only", action="store_true", help="nobody writes through WorkspacesIO's keys")
+    passwords.secret_argument(parser, "the key's secret")
+    add_json(parser)
+
+
+def add_aws(arguments: argparse.Namespace) -> None:
+    """`wio node add aws`: the secret is asked for without echo, or read from standard input."""
+    client = signed_in()
+    secret = passwords.read_secret(f"Secret of {arguments.access_key}", from_stdin=arguments.secret_stdin)
+    fields = {
+        "kind": "aws",
+        "name": arguments.name,
+        "role_arn": arguments.role_arn,
+        "region": arguments.region,
+        "sts_endpoint": arguments.sts_endpoint,
+        "s3_endpoint": arguments.s3_endpoint,
+        "external_id": arguments.external_id,
+        "may_deny_sessions": arguments.may_deny_sessions or None,
+        "access_key": arguments.access_key,
+        "secret_key": secret,
+        "read_only": arguments.read_only or None,
+    }
+    node = client.post("/nodes", fields)
+    if arguments.json:
+        output.print_json(node)
+        return
+    _print_added(node, f"S3 at {output.safe(node['endpoint'])}, by the role {output.safe(node['role_arn'])}")
+
+
+def _print_added(node: dict[str, Any], what: str) -> None:
     name = output.safe(node["name"])
-    print(f"The node {name} is the MinIO server at {output.safe(node['endpoint'])}.")
+    print(f"The node {name} is {what}.")
     _print_problems(node)
     create = f"wio root create {name} BUCKET"
     print(f"Next: `{create} --type unmanaged-private` and `wio root import` map what is there;")
@@ -92,40 +141,55 @@ def add_minio(arguments: argparse.Namespace) -> None:
 
 
 def change_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NODE", help="a MinIO node")
+    parser.add_argument("name", metavar="NODE")
+    parser.add_argument("--read-only", choices=("on", "off"), help="of a folder: refuse every write")
+    parser.add_argument(
+        "--serve-owner-only", choices=("on", "off"), help="of a folder: serve what only its owner may read, too"
+    )
+    parser.add_argument(
+        "--cross-filesystems", choices=("on", "off"), help="of a folder: enter filesystems mounted inside"
+    )
     parser.add_argument(
         "--public-endpoint",
         metavar="URL",
-        help="its address as everyone else reaches it; the service's own takes it away",
+        help="of a server: its address as everyone else reaches it; the service's own takes it away",
     )
     parser.add_argument(
-        "--access-key", metavar="KEY", help="another key, or the same with another secret, which is asked for"
+        "--access-key",
+        metavar="KEY",
+        help="of a server: another key, or the same with another secret, which is asked for",
     )
     passwords.secret_argument(parser, "the key's new secret")
     add_json(parser)
 
 
 def change(arguments: argparse.Namespace) -> None:
-    """`wio node set`: what is changed is tried before it replaces what was there."""
+    """`wio node set`: keys and addresses of a server are tried before they replace what was there."""
     wants_secret = arguments.secret_stdin or arguments.access_key is not None
-    if not wants_secret and arguments.public_endpoint is None:
-        raise UsageError("say what to change: --access-key, --secret-stdin or --public-endpoint.")
+    fields: dict[str, Any] = {
+        "read_only": _on(arguments.read_only),
+        "serve_owner_only": _on(arguments.serve_owner_only),
+        "cross_filesystems": _on(arguments.cross_filesystems),
+        "public_endpoint": arguments.public_endpoint,
+    }
+    if not wants_secret and all(value is None for value in fields.values()):
+        raise UsageError("say what to change, such as --read-only on; `wio node set --help` lists it.")
     client = signed_in()
     secret = None
     if wants_secret:
         whose = arguments.access_key or "its access key"
         secret = passwords.read_secret(f"Secret of {whose}", from_stdin=arguments.secret_stdin)
-    fields = {
-        "public_endpoint": arguments.public_endpoint,
-        "access_key": arguments.access_key,
-        "secret_key": secret,
-    }
+    fields |= {"access_key": arguments.access_key, "secret_key": secret}
     node = client.patch(f"/nodes/{segment(arguments.name)}", fields)
     if arguments.json:
         output.print_json(node)
         return
     print(f"The node {output.safe(node['name'])} is changed.")
     _print_problems(node)
+
+
+def _on(state: str | None) -> bool | None:
+    return None if state is None else state == "on"
 
 
 def listing_arguments(parser: argparse.ArgumentParser) -> None:
@@ -152,7 +216,7 @@ def listing(arguments: argparse.Namespace) -> None:
             ]
             for node in nodes
         ],
-        empty="You operate no node; an administrator adds one with `wio node add folder NAME PATH`.",
+        empty="You operate no node; `wio node add` adds one, where an administrator lets you.",
     )
 
 
@@ -179,9 +243,13 @@ def show(arguments: argparse.Namespace) -> None:
             ("version", node.get("version")),
             ("region", node.get("region")),
             ("access key", node.get("access_key")),
+            ("role", node.get("role_arn")),
+            ("STS address", node.get("sts_endpoint")),
             ("bucket", _bucket(node)),
             ("state", node["state"] + (f": {node['reason']}" if node.get("reason") else "")),
             ("read-only", "yes" if node.get("read_only") else None),
+            ("serves owner-only", "yes" if node.get("serve_owner_only") else None),
+            ("crosses filesystems", "yes" if node.get("cross_filesystems") else None),
             ("roots", ", ".join(roots) or None),
             ("can", _those(abilities, can=True)),
             ("can't", _those(abilities, can=False)),

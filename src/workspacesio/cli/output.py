@@ -90,6 +90,10 @@ def when(moment: str | None) -> str | None:
 def enforcement(answer: Any) -> str:
     """` Enforced.`, or which nodes haven't heard of it yet. The API gives a word, or one for each node."""
     if isinstance(answer, list):
+        late = "".join(_at_expiry(one) for one in answer if one.get("state") == "at_expiry")
+        answer = [one for one in answer if one.get("state") != "at_expiry"]
+        if late:
+            return late + (enforcement(answer) if any(one.get("state") != "enforced" for one in answer) else "")
         pending = [safe(one["node"]) for one in answer if one.get("state") != "enforced"]
         if not pending:
             return " Enforced."
@@ -99,6 +103,12 @@ def enforcement(answer: Any) -> str:
     else:
         where = ""
     return f" Pending{where}: not enforced there yet; it will be as soon as the node can be reached."
+
+
+def _at_expiry(one: Any) -> str:
+    at = when(one.get("at"))
+    soon = " AWS was told to refuse older keys, which it does within a minute or so." if one.get("denied") else ""
+    return f" On {safe(one['node'])} it takes effect at {at} at the latest, when the last keys have run out.{soon}"
 
 
 def pending(answer: Any) -> str:

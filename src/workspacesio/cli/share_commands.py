@@ -47,7 +47,11 @@ def share(arguments: argparse.Namespace) -> None:
     # What was given may end earlier than asked: with the share of the caller that it rests on.
     until = f" until {output.when(answer['expires_at'])}" if answer.get("expires_at") else ""
     may = {"read": "read", "readwrite": "read and write", "own": "read, write and share on"}[arguments.permission]
-    print(f"{output.safe(arguments.subject)} may {may} {what}{until}.{output.enforcement(answer.get('enforced'))}")
+    state = {"node": workspace["node"], "state": answer.get("enforced"), "at": answer.get("takes_effect_at")}
+    print(f"{output.safe(arguments.subject)} may {may} {what}{until}.{output.enforcement([state])}")
+    if answer.get("taken_back_within"):
+        longest = f"{answer['taken_back_within'] // 60} minutes"
+        print(f"Taking this back takes effect up to {longest} later: nothing ends keys there before their time.")
     if answer.get("empty"):
         print(f"There is nothing at {what} yet that could be read; if you meant another folder, see `wio mc ls`.")
     sign_in_command = answer.get("sign_in_command") or f"wio login {client.server} EMAIL"
@@ -84,7 +88,8 @@ def shares(arguments: argparse.Namespace) -> None:
     """`wio shares`: who has access and through what; for whoever can't share the whole on, the shares they see."""
     client = signed_in()
     workspace, _ = _folder(client, arguments.workspace, purpose="read")
-    given = client.get(f"/workspaces/{workspace['id']}/shares")
+    given = client.pages(f"/workspaces/{workspace['id']}/shares", "id")
+    given.sort(key=lambda share: share["folder"])
     access = None
     try:
         access = client.get(f"/workspaces/{workspace['id']}/access")

@@ -1,0 +1,148 @@
+"""`wio mc watch` where the server tells of changes only to those who may read a whole bucket: from our own stream.
+
+The service decides each event for the caller, and this prints it as `mc watch` would (cmd/watch-main.go). When the
+connection ends without a reason, it goes on behind the last event, so that none is missed or shown twice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+
+from workspacesio.cli import mc_flags, output
+from workspacesio.cli.client import Client, signed_in
+from workspacesio.cli.errors import CommandError, Refused, UsageError
+from workspacesio.cli.mc_output import go_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from workspacesio.cli.mc_references import Located
+
+PAUSE_SECONDS = 1.0
+PATIENCE_SECONDS = 60.0
+"""How long a server that was reached before is waited for."""
+
+KINDS = {
+    "put": ("s3:ObjectCreated:",),
+    "delete": ("s3:ObjectRemoved:",),
+    "get": (),
+    "replica": (),
+    "ilm": (),
+    "bucket-creation": (),
+    "bucket-removal": (),
+    "scanner": (),
+}
+"""mc's words for --events, and what of them servers tell here."""
+
+
+class Shape:
+    """What is shown of the events, and how. `plain`: everything that was typed for mc, in which flags stand."""
+
+    def __init__(self, located: Located, arguments: list[str], plain: list[str]) -> None:
+        words = mc_flags.flag_value("watch", arguments, "events") or "put,delete,get"
+        unknown = [word for word in words.split(",") if word not in KINDS]
+        if unknown:
+            raise UsageError(f"--events knows {', '.join(KINDS)}, and {unknown[0]!r} is none of them.")
+        prefix = mc_flags.flag_value("watch", arguments, "prefix") or ""
+        if prefix and located.path:
+            raise UsageError("--prefix is for a whole workspace; write it behind the workspace's name instead.")
+        workspace = located.workspace
+        self.within = f"{workspace['owner']}:{workspace['name']}/{located.path or prefix}"
+        self._typed = located.typed.rstrip("/")
+        self._names = tuple(name for word in words.split(",") for name in KINDS[word])
+        self._suffix = mc_flags.flag_value("watch", arguments, "suffix") or ""
+        self._as_json = mc_flags.has_flag("watch", plain, "json") or "MC_JSON" in os.environ
+        coloured = sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and "NO_COLOR" not in os.environ
+        self._coloured = coloured and not mc_flags.has_flag("watch", plain, "no-color")
+
+    def show(self, event: dict[str, Any]) -> None:
+        """Print it, if it is wanted."""
+        if event["name"].startswith(self._names) and event["path"].endswith(self._suffix):
+            print(self._json(event) if self._as_json else self._line(event), flush=True)
+
+    def _line(self, event: dict[str, Any]) -> str:
+        created = event["name"].startswith("s3:ObjectCreated:")
+        size = binary_size(event.get("size") or 0) if created else ""
+        path = output.safe(f"{self._typed}/{event['path']}")
+        return (
+            self._paint("32", f"[{event['at']}] ")
+            + self._paint("33", f"{size:>6} ")
+            + self._paint("36;1", f"{event['name']} ")
+            + self._paint("1", path)
+        )
+
+    def _json(self, event: dict[str, Any]) -> str:
+        path = go_json(f"{self._typed}/{event['path']}").decode()
+        told = {"time": event["at"], "size": event.get("size") or 0, "path": "", "type": event["name"]}
+        spelled = json.dumps({"status": "success", "events": told, "source": {}}, separators=(",", ":"))
+        return spelled.replace('"path":""', f'"path":"{path}"', 1)
+
+    def _paint(self, colour: str, text: str) -> str:
+        return f"\x1b[{colour}m{text}\x1b[0m" if self._coloured else text
+
+
+def watch(located: Located, arguments: list[str], *, plain: list[str]) -> int:
+    """Print events until interrupted; raises CommandError when the right or the sign-in ends."""
+    shape = Shape(located, arguments, plain)
+    client = signed_in()
+    last, since = _read(client, shape, None), time.monotonic()
+    while True:
+        time.sleep(PAUSE_SECONDS)
+        try:
+            last, since = _read(client, shape, last), time.monotonic()
+        except Refused as refused:
+            if refused.status != 503:
+                raise _ended(shape, str(refused)) from refused
+            problem: CommandError = refused
+        except CommandError as error:
+            problem = error
+        else:
+            continue
+        if time.monotonic() - since > PATIENCE_SECONDS:
+            raise problem
+
+
+class _Ended(CommandError):
+    """For a reason that the service gave: no other attempt is made."""
+
+
+def _read(client: Client, shape: Shape, last: str | None) -> str | None:
+    """One connection to its end; returns where to go on. Raises CommandError where there was none."""
+    connected = False
+    try:
+        for kind, cursor, data in client.messages("/events", last=last, within=shape.within):
+            connected, last = True, cursor or last
+            if kind == "message":
+                shape.show(data)
+            elif kind == "lost":
+                print(
+                    "wio: some changes are missing, since the service has forgotten them; `wio mc ls` shows what "
+                    "is there.",
+                    file=sys.stderr,
+                )
+            elif kind == "end" and data["error"]["code"] != "database_unavailable":
+                raise _ended(shape, str(data["error"]["message"]))
+    except (_Ended, Refused):
+        raise
+    except CommandError:
+        if not connected:
+            raise
+    return last
+
+
+def _ended(shape: Shape, message: str) -> _Ended:
+    return _Ended(f"watching {output.safe(shape.within.rstrip('/'))} has ended: {message}")
+
+
+def binary_size(count: int) -> str:
+    """As mc writes it (github.com/dustin/go-humanize, IBytes): 1536 gives '1.5 KiB', 20480 '20 KiB'."""
+    if count < 10:
+        return f"{count} B"
+    units = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+    power = min((count.bit_length() - 1) // 10, len(units) - 1)
+    amount = int(count / 1024**power * 10 + 0.5) / 10
+    return f"{amount:.1f} {units[power]}" if amount < 10 else f"{amount:.0f} {units[power]}"
