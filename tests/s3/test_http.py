@@ -200,6 +200,19 @@ def test_a_client_that_is_still_sending_gets_to_see_its_refusal() -> None:
     assert answered.endswith(b"no")
 
 
+def test_a_body_that_nobody_read_holds_up_no_request() -> None:
+    async def careless(head: Head, exchange: Exchange) -> None:
+        if head.path == "/big":
+            await asyncio.sleep(0.3)  # all of it is there by then
+        exchange.respond(200, [], head.path.encode())
+
+    with line(careless) as connection:
+        connection.sendall(request("/big", body=b"x" * 540_000))
+        assert some(connection, b"/big")
+        connection.sendall(request("/next", LAST))
+        assert until_closed(connection).endswith(b"/next")
+
+
 def test_a_body_that_breaks_off_is_noticed() -> None:
     seen = []
 

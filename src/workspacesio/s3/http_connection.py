@@ -194,6 +194,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _answered(self, exchange: HttpExchange) -> None:
         self._current = self._task = None
+        exchange.let_go()
         if self.gone:
             self._living.discard(self)
             return

@@ -123,6 +123,10 @@ class HttpExchange:
         self._broken = True
         self._wake()
 
+    def let_go(self) -> None:
+        """It was answered: what nobody read of its body holds nobody back."""
+        self._take()
+
     def _wake(self) -> None:
         waiter = self._waiter
         if waiter is not None and not waiter.done():
