@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
+from s3.certificates import self_signed
 from s3.world import served_handler
 from workspacesio.s3 import http_connection
 from workspacesio.s3.exchange import ClientGone, Exchange, Head
@@ -67,6 +70,13 @@ def taken(connection: socket.socket, data: bytes) -> int:
         return 0
 
 
+@pytest.fixture
+def tls(tmp_path: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(self_signed(tmp_path), tmp_path / "key.pem")
+    return context
+
+
 SMUGGLED = b"0\r\n\r\nGET /smuggled HTTP/1.1\r\n\r\n"
 LAST = "Connection: close\r\n"
 
@@ -119,6 +129,10 @@ def test_a_body_in_chunks_and_its_trailers() -> None:
         b"PUT /a HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
         b"PUT /a HTTP/1.1\r\nContent-Length: 1x\r\n\r\n1",
         b"BREW /a HTTP/1.1\r\n\r\n",
+        b"GET /a HTTP/1.1\r\n\r\n",
+        b"GET /a HTTP/1.1\r\nHost: h\r\nHost: i\r\n\r\n",
+        b"CONNECT h:80 HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"PUT /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: \xff, chunked\r\n\r\n" + SMUGGLED,
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     ],
 )
@@ -129,6 +143,76 @@ def test_what_is_no_request_is_refused_once_and_ends_the_connection(sent: bytes)
     assert answered.startswith(b"HTTP/1.1 400 Bad Request\r\n")
     assert answered.count(b"HTTP/1.1 ") == 1
     assert b"smuggled" not in answered
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"GET /a HTTP/2.0\r\nHost: h\r\n\r\n", b"505"),
+        (b"DELETE /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: xchunked\r\n\r\n", b"501"),
+        (b"PUT /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n" + SMUGGLED, b"501"),
+        (b"PUT /a HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" + SMUGGLED, b"501"),
+        (
+            b"PUT /a HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 5\r\n\r\nhello",
+            b"501",
+        ),
+    ],
+)
+def test_what_cannot_be_carried_out_is_not_begun(sent: bytes, status: bytes) -> None:
+    begun = []
+
+    async def noting(head: Head, exchange: Exchange) -> None:
+        begun.append(head.method)
+        exchange.respond(200, [])
+
+    with line(noting) as connection:
+        connection.sendall(sent)
+        answered = until_closed(connection)
+    assert answered.startswith(b"HTTP/1.1 " + status)
+    assert begun == []
+
+
+@pytest.mark.parametrize("endless", [b"0\r\nX-T: ", b"5;name="])
+def test_what_stands_around_the_chunks_does_not_grow_without_end(endless: bytes) -> None:
+    with line() as connection:
+        connection.sendall(b"PUT /k HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" + endless)
+        sent = 0
+        while sent < 64 << 20 and (more := taken(connection, b"a" * (1 << 20))):
+            sent += more
+    assert sent < 40 << 20
+
+
+def test_who_sends_too_far_ahead_is_answered_so_far() -> None:
+    with line() as connection:
+        connection.sendall(request("/late") + request("/quick") * 5000)
+        answered = until_closed(connection)
+    assert 2 <= answered.count(b"HTTP/1.1 200 ") <= http_connection.MAX_AHEAD + 2
+
+
+def test_more_connections_than_there_may_be_wait() -> None:
+    with served_handler(echo, most=2) as port:
+        first, second, third = (socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(3))
+        for connection in (first, second, third):
+            connection.sendall(request("/"))
+        assert some(first, b"\n")
+        assert some(second, b"\n")
+        third.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            third.recv(1)
+        first.close()
+        third.settimeout(10)
+        assert b"200 OK" in some(third, b"\n")
+        second.close()
+        third.close()
+
+
+def test_stopping_waits_for_nobody_who_says_nothing(tls: ssl.SSLContext) -> None:
+    with served_handler(echo, tls) as port:
+        silent = socket.create_connection(("127.0.0.1", port), timeout=10)
+        time.sleep(0.2)
+        begun = time.monotonic()
+    assert time.monotonic() - begun < 3
+    silent.close()
 
 
 def test_no_request_follows_one_that_was_not_understood() -> None:
@@ -306,7 +390,8 @@ def test_a_whole_address_as_a_target() -> None:
         exchange.respond(200, [], f"{head.authority} {head.path} {head.query_string}".encode())
 
     with line(telling) as connection:
-        connection.sendall(b"GET http://other:81/a%20b?c=%20d HTTP/1.1\r\n" + LAST.encode() + b"\r\n")
+        head = b"GET http://other:81/a%20b?c=%20d HTTP/1.1\r\nHost: other:81\r\n"
+        connection.sendall(head + LAST.encode() + b"\r\n")
         assert until_closed(connection).endswith(b"other:81 /a b c=%20d")
 
 

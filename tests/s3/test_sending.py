@@ -11,15 +11,11 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
+from s3.certificates import self_signed
 from s3.sockets import connected, head_of
 from s3.world import BUCKET, SETTINGS, World, always, running_world, served
 from workspacesio.s3.app import Endpoint
@@ -129,29 +125,6 @@ def test_over_tls(impatient: World, tmp_path: Path) -> None:
         received = connection.getresponse().read()
         connection.close()
     assert received == b"old!" * (SIZE // 4)
-
-
-def self_signed(folder: Path) -> Path:
-    """A certificate for 127.0.0.1, its key beside it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    unencrypted = serialization.NoEncryption()
-    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    (folder / "key.pem").write_bytes(key.private_bytes(pem, pkcs8, unencrypted))
-    (folder / "certificate.pem").write_bytes(certificate.public_bytes(pem))
-    return folder / "certificate.pem"
 
 
 def resident_bytes() -> int:

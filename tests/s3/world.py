@@ -161,7 +161,7 @@ def served(endpoint: Endpoint, tls: ssl.SSLContext | None = None) -> Iterator[in
 
 
 @contextmanager
-def served_handler(handler: Any, tls: ssl.SSLContext | None = None) -> Iterator[int]:
+def served_handler(handler: Any, tls: ssl.SSLContext | None = None, **options: Any) -> Iterator[int]:
     """Whatever answers requests, on a free port, in a thread."""
     listening = bind("127.0.0.1", 0)
     port = listening.getsockname()[1]
@@ -170,7 +170,7 @@ def served_handler(handler: Any, tls: ssl.SSLContext | None = None) -> Iterator[
     stop = asyncio.Event()
 
     async def run() -> None:
-        server = HttpServer(listening, handler, tls)
+        server = HttpServer(listening, handler, tls, **options)
         server.start()
         started.set()
         await stop.wait()

@@ -5,27 +5,32 @@ requests at once is read no further until the first ones are answered. RFC 9112.
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from math import inf
 from typing import cast
-from urllib.parse import unquote
 
 import httptools
 
 from workspacesio.s3.exchange import ClientGone
-from workspacesio.s3.http_exchange import HttpExchange, RequestHead
+from workspacesio.s3.http_exchange import HttpExchange
+from workspacesio.s3.http_head import Refused, RequestHead, check_head, read_target
 
 MAX_HEAD_BYTES = 64 << 10
 HEAD_SECONDS = 30.0
 """For the head of a request, from its first byte on or, for a connection's first one, from its beginning."""
 IDLE_SECONDS = 180.0
 """Between two requests."""
+MAX_AHEAD = 64
+"""Requests that a client may send before the first of them is answered."""
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 32 << 20
 """How long a client that still sends is listened to after its last answer: a reset would destroy that one."""
 _WRITE_BUFFER_BYTES = 1 << 20
+
+logger = logging.getLogger(__name__)
 
 Handle = Callable[[RequestHead, HttpExchange], Awaitable[None]]
 
@@ -51,6 +56,7 @@ class HttpConnection(asyncio.Protocol):
         self._url = b""
         self._head = RequestHead("", scheme)
         self._head_bytes = 0
+        """Of a head, of trailers or of what stands before a chunk: what the parser may be keeping."""
         self._unreadable: list[str] = []
         self._receiving: HttpExchange | None = None
         self._current: HttpExchange | None = None
@@ -90,7 +96,7 @@ class HttpConnection(asyncio.Protocol):
             return False
         self._receiving.broke_off()
         last.is_last()
-        return True
+        return self._scheme == "http"  # TLS knows no half of a connection
 
     def data_received(self, data: bytes) -> None:
         if self._closing:
@@ -98,21 +104,25 @@ class HttpConnection(asyncio.Protocol):
             if self._lingered_bytes > LINGER_BYTES:
                 self._transport.abort()
             return
-        if self._receiving is None:
-            if not self._in_head:
-                self._in_head = True
-                self._head_bytes = 0
-                if self._current is None:
-                    self.deadline = self._loop.time() + HEAD_SECONDS
-            self._head_bytes += len(data)
+        if self._receiving is None and not self._in_head:
+            self._in_head = True
+            self._head_bytes = 0
+            if self._current is None:
+                self.deadline = self._loop.time() + HEAD_SECONDS
+        self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._stop_reading()
+        except httptools.HttpParserCallbackError as error:
+            reason = error.__context__
+            if not isinstance(reason, Refused):
+                logger.exception("a request could not be taken in")
+            self._refuse(reason.status if isinstance(reason, Refused) else 500)
         except httptools.HttpParserError:
             self._refuse(400)
         else:
-            if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
+            if self._head_bytes > MAX_HEAD_BYTES and (self._in_head or self._receiving is not None):
                 self._refuse(431)
 
     def pause_writing(self) -> None:
@@ -127,6 +137,8 @@ class HttpConnection(asyncio.Protocol):
     # --- what the parser says -----------------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
+        if len(self._next) >= MAX_AHEAD:
+            raise Refused(429)
         self._in_head = True
         self._url = b""
         self._head = RequestHead(self._client, self._scheme)
@@ -151,7 +163,8 @@ class HttpConnection(asyncio.Protocol):
         head.method = parser.get_method().decode("ascii")
         head.http_version = parser.get_http_version()
         head.unreadable = frozenset(self._unreadable)
-        _read_target(head, self._url)
+        check_head(head, upgrades=parser.should_upgrade())
+        read_target(head, self._url)
         awaits = head.http_version == "1.1" and any(
             name == "expect" and value.lower() == "100-continue" for name, value in head.headers
         )
@@ -166,7 +179,11 @@ class HttpConnection(asyncio.Protocol):
             if len(self._next) == 1:
                 self.throttle()
 
+    def on_chunk_header(self) -> None:
+        self._head_bytes = 0
+
     def on_body(self, data: bytes) -> None:
+        self._head_bytes = 0
         if self._receiving is not None:
             self._receiving.arrived(data)
 
@@ -292,18 +309,3 @@ class HttpConnection(asyncio.Protocol):
                 raise ClientGone
         if self.gone:
             raise ClientGone
-
-
-def _read_target(head: RequestHead, url: bytes) -> None:
-    """RFC 9112 3.2: a path, or a whole address as for a proxy. Anything else is left for a path that is none."""
-    if not url.startswith(b"/"):
-        with suppress(httptools.HttpParserInvalidURLError):
-            parsed = httptools.parse_url(url)
-            if parsed.host is not None:
-                port = f":{parsed.port}" if parsed.port else ""
-                head.authority = parsed.host.decode("ascii", "replace") + port
-                url = (parsed.path or b"/") + (b"?" + parsed.query if parsed.query else b"")
-    path, _, query = url.partition(b"?")
-    text = path.decode("ascii", "replace")
-    head.path = unquote(text) if "%" in text else text
-    head.query_string = query.decode("ascii", "replace")

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Protocol
 
 from workspacesio.s3.exchange import ClientGone, Headers
+from workspacesio.s3.http_head import RequestHead
 
 MAX_WAITING_BYTES = 512 << 10
 """Of a body that nobody reads at the moment, before its client is made to wait."""
@@ -35,31 +36,6 @@ class Line(Protocol):
     async def drained(self, idle_seconds: float) -> None:
         """Return when there is room to write. Raises ClientGone."""
         ...
-
-
-class RequestHead:
-    """See `exchange.Head`."""
-
-    __slots__ = (
-        "authority",
-        "client",
-        "headers",
-        "http_version",
-        "method",
-        "path",
-        "query_string",
-        "scheme",
-        "unreadable",
-    )
-
-    def __init__(self, client: str, scheme: str) -> None:
-        self.client = client
-        self.scheme = scheme
-        self.headers: Headers = []
-        self.unreadable: frozenset[str] = frozenset()
-        self.method = self.path = self.query_string = ""
-        self.authority: str | None = None
-        self.http_version = "1.1"
 
 
 class HttpExchange:
@@ -186,7 +162,7 @@ class HttpExchange:
             head += f"content-length: {len(body)}\r\n"
         if self.line.gone:
             raise ClientGone
-        content = b"" if self.head.method == "HEAD" else body
+        content = b"" if self.head.method == "HEAD" or status in _NO_BODY else body
         self.line.write(head.encode() + b"\r\n" + content)
         self.answered = True
 

@@ -14,22 +14,32 @@ STOP_SECONDS = 10.0
 _ABORT_SECONDS = 1.0
 _TLS_SECONDS = 15.0
 _SWEEP_SECONDS = 0.5
-_REST_SECONDS = 0.5
+_REST_SECONDS = 0.1
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 logger = logging.getLogger(__name__)
 
 
 class HttpServer:
-    """`handle` answers each request. `start` and `stop` it on the running loop; `listening` is its own then.
+    """`handle` answers each request. No more than `most` connections are taken at once.
+
+    `start` and `stop` it on the running loop; `listening` is its own then.
 
     Connections are taken one at a time, so that processes which share the socket get about as many each.
     """
 
-    def __init__(self, listening: socket.socket, handle: Handle, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        listening: socket.socket,
+        handle: Handle,
+        tls: ssl.SSLContext | None = None,
+        *,
+        most: int = 10_000,
+    ) -> None:
         self._socket = listening
         self._handle = handle
         self._tls = tls
+        self._most = most
         self._living: set[HttpConnection] = set()
         self._greeting: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop
@@ -47,6 +57,9 @@ class HttpServer:
         self._stopped = True
         self._loop.remove_reader(self._socket.fileno())
         self._socket.close()  # the port is free as soon as every process has let go of it
+        if self._tls is not None:
+            for greeted in self._greeting:
+                greeted.cancel()
         for connection in list(self._living):
             connection.close_when_idle()
         deadline = self._loop.time() + STOP_SECONDS
@@ -66,6 +79,9 @@ class HttpServer:
             self._loop.add_reader(self._socket.fileno(), self._accept)
 
     def _accept(self) -> None:
+        if len(self._living) + len(self._greeting) >= self._most:
+            self._rest()
+            return
         try:
             accepted, _ = self._socket.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
@@ -74,18 +90,22 @@ class HttpServer:
             if error.errno not in _EXHAUSTED:
                 raise
             logger.warning("no connection can be taken for the moment: %s", error.strerror)
-            self._loop.remove_reader(self._socket.fileno())
-            self._loop.call_later(_REST_SECONDS, self._listen)
+            self._rest()
             return
         accepted.setblocking(False)
         task = self._loop.create_task(self._greet(accepted))
         self._greeting.add(task)
         task.add_done_callback(self._greeting.discard)
 
+    def _rest(self) -> None:
+        """Others wait in the socket; another process may take them."""
+        self._loop.remove_reader(self._socket.fileno())
+        self._loop.call_later(_REST_SECONDS, self._listen)
+
     async def _greet(self, accepted: socket.socket) -> None:
         accepted.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         try:
-            await self._loop.connect_accepted_socket(
+            _, connection = await self._loop.connect_accepted_socket(
                 self._connection,
                 accepted,
                 ssl=self._tls,
@@ -93,6 +113,9 @@ class HttpServer:
             )
         except (OSError, TimeoutError, asyncio.CancelledError):
             accepted.close()
+        else:
+            if self._stopped:
+                connection.close_when_idle()
 
     def _connection(self) -> HttpConnection:
         scheme = "http" if self._tls is None else "https"

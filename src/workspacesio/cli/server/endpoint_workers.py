@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import gc
+import resource
 import signal
 import socket
 import ssl
@@ -19,6 +20,8 @@ from workspacesio.s3.http_server import HttpServer, bind
 RESTART_PAUSE_SECONDS = 0.2
 MAX_RESTARTS = 60
 PORT_SECONDS = 3.0
+STOP_SECONDS = 12.0
+MAX_DESCRIPTORS = 16_384
 
 
 def serve_endpoint(listening: Listening, workers: int, when_running: Callable[[], None]) -> None:
@@ -35,9 +38,13 @@ def serve_endpoint(listening: Listening, workers: int, when_running: Callable[[]
 
     names = [f"s3 worker {number + 1}" for number in range(workers)]
     with shared:
-        status = Supervisor(dict.fromkeys(names, work), pause=RESTART_PAUSE_SECONDS, most=MAX_RESTARTS).run(
-            when_running
+        supervisor = Supervisor(
+            dict.fromkeys(names, work),
+            pause=RESTART_PAUSE_SECONDS,
+            most=MAX_RESTARTS,
+            stop_seconds=STOP_SECONDS,
         )
+        status = supervisor.run(when_running)
     if status:
         raise SystemExit(status)
 
@@ -61,13 +68,23 @@ async def _serve(shared: socket.socket, tls: ssl.SSLContext | None) -> None:
         loop.add_signal_handler(number, stopped.set)
     endpoint = make_endpoint(stopped.is_set)
     endpoint.start()
-    server = HttpServer(shared, endpoint.handle, tls)
+    server = HttpServer(shared, endpoint.handle, tls, most=_most_connections())
     gc.collect()
     gc.freeze()  # what is there now stays: no collection needs to look at it again
     server.start()
     await stopped.wait()
     await server.stop()
     await endpoint.stop()
+
+
+def _most_connections() -> int:
+    """Most of the descriptors that this process may have: the others are for files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(hard, MAX_DESCRIPTORS) if hard != resource.RLIM_INFINITY else MAX_DESCRIPTORS
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    return max(1, min(soft, MAX_DESCRIPTORS) * 3 // 4) if soft != resource.RLIM_INFINITY else MAX_DESCRIPTORS
 
 
 def _tls(listening: Listening) -> ssl.SSLContext | None:

@@ -18,7 +18,6 @@ from types import FrameType
 from workspacesio.cli.server.parent_death import die_with_parent
 
 RESTART_WINDOW_SECONDS = 60.0
-STOP_SECONDS = 15.0
 
 _STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -40,13 +39,22 @@ class Part:
 class Supervisor:
     """`parts` are what each role runs in its own process, until it is told to stop; the result is its status.
 
-    A part that has ended is started again after `pause` seconds, `most` times a minute.
+    A part that has ended is started again after `pause` seconds, `most` times a minute. One that doesn't end
+    within `stop_seconds` of being told to is killed.
     """
 
-    def __init__(self, parts: Mapping[str, Callable[[], int]], *, pause: float = 1.0, most: int = 5) -> None:
+    def __init__(
+        self,
+        parts: Mapping[str, Callable[[], int]],
+        *,
+        pause: float = 1.0,
+        most: int = 5,
+        stop_seconds: float = 15.0,
+    ) -> None:
         self._parts = [Part(role, run) for role, run in parts.items()]
         self._pause = pause
         self._most = most
+        self._stop_seconds = stop_seconds
         self._stopping = False
 
     def run(self, when_ready: Callable[[], None]) -> int:
@@ -94,7 +102,7 @@ class Supervisor:
         running = [part.process for part in self._parts if part.process is not None]
         for process in running:
             process.terminate()
-        deadline = time.monotonic() + STOP_SECONDS
+        deadline = time.monotonic() + self._stop_seconds
         for process in running:
             process.join(max(0.0, deadline - time.monotonic()))
             if process.is_alive():
