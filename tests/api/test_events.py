@@ -11,10 +11,11 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 
 from api.event_bodies import body, record
 from api.plane import Plane
+from workspacesio.cli.server.upkeep import Upkeep
 from workspacesio.database.tables import EventSource, Node, ObjectEvent, Root, SignIn, Usage, Workspace
 from workspacesio.domain.authority import Event
 from workspacesio.services.event_cursors import open_cursor
@@ -406,6 +407,19 @@ def test_what_was_forgotten_meanwhile_is_said(lab: Lab) -> None:
     with lab.plane.database.journal() as session:
         session.execute(delete(ObjectEvent))
     assert [one["kind"] for one in lab.stream("ada", cursor)] == ["lost"]
+
+
+def test_nothing_is_missing_where_only_old_events_were_cleared(lab: Lab) -> None:
+    """Not even when all that was ever told is old by now, and whoever listens has heard it."""
+    for number in (1, 2):
+        lab.tell(record(PREFIX + str(number), number=number))
+    cursor = lab.begin("ada")
+    plane = lab.plane
+    upkeep = Upkeep(plane.database, plane.settings, plane.keyring)
+    upkeep.forget_old_rows(plane.clock() + timedelta(days=30))
+    with plane.database.read() as session:
+        assert session.scalar(select(func.count()).select_from(ObjectEvent)) == 1
+    assert [one["kind"] for one in lab.stream("ada", cursor) if one["kind"]] == []
 
 
 def test_a_stream_ends_with_the_session_and_with_the_right(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

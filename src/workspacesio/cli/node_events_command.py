@@ -102,8 +102,8 @@ def _print_commands(state: dict[str, Any], address: str | None, queue_dir: str |
     wio = f"wio node events {shlex.quote(state['node'])}"
     given = {"--address": address, "--queue-dir": queue_dir}
     options = "".join(f" {name} {shlex.quote(value)}" for name, value in given.items() if value)
-    print(f"\n`{wio} --apply --restart{options}` sets it up, where the node's key may. By hand, where ALIAS is")
-    print("what mc calls the server:\n")
+    print(f"\nWhere the node's key may administer the server, `{wio} --apply --restart{options}` sets it up.")
+    print("By hand, where ALIAS is what mc calls the server:\n")
     if not is_read:
         print(
             f"  (mc admin config export ALIAS; {wio} --setting{options}) | mc admin config import ALIAS\n"

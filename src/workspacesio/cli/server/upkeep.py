@@ -5,7 +5,7 @@ import contextlib
 import logging
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
 from workspacesio.cli.server.server_upkeep import ServerUpkeep
 from workspacesio.database.sessions import Database
@@ -49,7 +49,7 @@ class Upkeep:
         await self._drivers.close()
 
     async def once(self) -> None:
-        await asyncio.to_thread(self._forget_old_rows, datetime.now(UTC))
+        await asyncio.to_thread(self.forget_old_rows, datetime.now(UTC))
         wait = wait_on(asyncio.get_running_loop())
         await asyncio.to_thread(
             continue_removals,
@@ -75,9 +75,12 @@ class Upkeep:
         with self._database.read() as session:
             return list(session.scalars(select(Node.id).where(Node.kind == "folder")))
 
-    def _forget_old_rows(self, now: datetime) -> None:
+    def forget_old_rows(self, now: datetime) -> None:
         with self._database.journal() as session:
-            session.execute(delete(ObjectEvent).where(ObjectEvent.at < now - EVENTS_KEPT))
+            # The newest stays: who follows the events knows by it that none was taken back.
+            newest = select(func.max(ObjectEvent.id)).scalar_subquery()
+            old = ObjectEvent.at < now - EVENTS_KEPT
+            session.execute(delete(ObjectEvent).where(old, ObjectEvent.id < newest))
             session.execute(delete(SignInAttempt).where(SignInAttempt.at < now - ATTEMPTS_KEPT))
             session.execute(delete(SignIn).where(SignIn.expires_at < now - EXPIRED_KEPT))
             session.execute(delete(OneTimeToken).where(OneTimeToken.expires_at < now - EXPIRED_KEPT))
