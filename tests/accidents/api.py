@@ -68,7 +68,8 @@ class Api:
                 connection.request(method, address, body=content, headers=sent)
             response = connection.getresponse()
             received = {name.lower(): value for name, value in response.getheaders()}
-            return JsonAnswer(response.status, received, response.read())
+            endless = received.get("content-type", "").startswith("text/event-stream")
+            return JsonAnswer(response.status, received, response.read1() if endless else response.read())
         finally:
             connection.close()
 

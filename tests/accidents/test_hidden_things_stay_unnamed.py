@@ -3,6 +3,7 @@ byte as for what isn't there, on every route that names something; so does the c
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,8 @@ def scene(lab: Lab) -> Scene:
     lab.ada.share(hidden, "carol", "read")
     lab.ada.share(half, "carol", "read", "shut/")
     lab.bob.create("of-bob")
+    lab.ada.done("POST", "/groups", {"name": "lab"})
+    lab.ada.done("POST", "/groups/lab/members", {"username": "carol"})
     person = lab.shell("bob", lab.bob)
     assert "open" in person.wio("mc", "cat", "ada/half/open/file")
     credential = lab.ada.issue("hidden")["id"]
@@ -125,6 +128,16 @@ OTHERS: list[tuple[str, str, Any, str, str]] = [
     ("POST", "/roots", {"node": "{}", "bucket": BUCKET, "type": "public"}, "local", "absnt"),
     ("POST", "/workspaces", {"name": "x", "root": "{}"}, "existing", "absentia"),
     ("POST", "/credentials", {"node": "{}"}, "local-2", "absnt-2"),
+    ("GET", "/nodes/{}/events", None, "local", "absnt"),
+    ("POST", "/nodes/{}/events", {"apply": False}, "local", "absnt"),
+    ("DELETE", "/nodes/{}/events", None, "local", "absnt"),
+    ("POST", "/events/minio/{}", {"EventName": "x"}, "local", "absnt"),
+    ("GET", "/groups/{}", None, "lab", "bla"),
+    ("DELETE", "/groups/{}", None, "lab", "bla"),
+    ("GET", "/groups/{}/members", None, "lab", "bla"),
+    ("POST", "/groups/{}/members", {"username": "bob"}, "lab", "bla"),
+    ("DELETE", "/groups/{}/members/bob", None, "lab", "bla"),
+    ("DELETE", "/groups/{}/members/carol", None, "lab", "bla"),
     ("GET", "/users/{}", None, "carol", "crlao"),
     ("PATCH", "/users/{}", {"administrator": True}, "bob", "obb"),
     ("POST", "/users/{}/disable", None, "carol", "crlao"),
@@ -140,7 +153,7 @@ def test_nodes_roots_and_users_are_no_business_of_a_colleague(
     first = scene.lab.bob.call(method, filled(path, there), filled(body, there))
     second = scene.lab.bob.call(method, filled(path, absent), filled(body, absent))
     assert first.status in (403, 404)
-    assert path.startswith("/users") or first.status == 404
+    assert path.startswith(("/users", "/events")) or first.status == 404
     assert shape(first, there) == shape(second, absent)
 
 
@@ -270,7 +283,8 @@ def test_every_route_that_names_something_is_in_these_tables(scene: Scene) -> No
     named = {path.removeprefix("/api/v1") for path in described if "{" in path}
     tested = {"/workspaces/{workspace_id}" + path.partition("?")[0] for _, path, _ in WORKSPACE_ROUTES}
     for _, path, *_ in OTHERS:
-        start = path.partition("?")[0]
-        tested.add(start.replace("{}", "{username}" if start.startswith("/users") else "{name}"))
+        start = re.sub("(?<=/members/).*", "{username}", path.partition("?")[0])
+        named_by = {"/users": "{username}", "/events": "{node}"}.get("/" + start.split("/")[1], "{name}")
+        tested.add(start.replace("{}", named_by))
     tested |= {"/credentials/{credential_id}", "/api-keys/{api_key_id}"}
     assert named == {path for path in tested if "{" in path and not path.startswith("/workspaces/{name}")}

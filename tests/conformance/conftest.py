@@ -31,7 +31,16 @@ def ground(tmp_path_factory: pytest.TempPathFactory, minio_server: S3Server, mc_
         running.stop()
 
 
+@pytest.fixture(scope="session")
+def nodes_made() -> dict[str, Node]:
+    """By kind. pytest lets go of a parameter between two files, and the node is there already."""
+    return {}
+
+
 @pytest.fixture(scope="session", params=KINDS, ids=lambda kind: kind.name)
-def node(request: pytest.FixtureRequest, ground: Ground) -> Node:
+def node(request: pytest.FixtureRequest, ground: Ground, nodes_made: dict[str, Node]) -> Node:
     """Each kind in turn: the one node that all tests of this kind use."""
-    return added(ground, request.param, request.param.name)
+    kind = request.param
+    if kind.name not in nodes_made:
+        nodes_made[kind.name] = added(ground, kind, kind.name)
+    return nodes_made[kind.name]

@@ -263,7 +263,8 @@ def test_both_nodes_in_one_listing_and_in_one_command(people: tuple[Person, Pers
     assert mc("head", "-n", "1", "results/plate-1.csv") == "well,value\n"
     mc("rm", "-r", "--force", "results/raw/")
     assert keys(ada, "results/") == {"plate-1.csv", "old.csv"}
-    for line in (["watch", "results/"], ["mirror", "--watch", "results/", "out"], ["find", "--watch", "results/"]):
+    assert "doesn't tell of changes" in ada.refused("mc", "watch", "results/")
+    for line in (["mirror", "--watch", "results/", "out"], ["find", "--watch", "results/"]):
         assert "can't be used on the node minio" in ada.refused("mc", *line)
 
     # One credential covers what a user owns and what others shared with them there.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import time
 import zlib
 
@@ -63,13 +64,11 @@ def test_a_dropped_overwrite_leaves_the_old_object(world: World) -> None:
 def test_bytes_behind_the_declared_length_are_another_request(world: World) -> None:
     head, _ = signed_head(world, "PUT", TARGET, length=3)
     with connected(world) as connection:
-        connection.sendall(head + b"abcDELETE /data/ada/x HTTP/1.1\r\nHost: x\r\n\r\n")
-        answer = received(connection)
-        assert answer is not None
-        assert answer.status == 200
-        smuggled = received(connection)
-        assert smuggled is not None
-        assert smuggled.status == 403
+        connection.sendall(head + b"abcDELETE /data/ada/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answers = b""
+        while piece := connection.recv(65536):
+            answers += piece
+    assert re.findall(rb"HTTP/1.1 ([0-9]+) ", answers) == [b"200", b"403"]
     assert world.content("ada/x") == b"abc"
 
 

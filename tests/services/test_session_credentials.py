@@ -475,10 +475,10 @@ def test_a_key_is_tried_on_a_bucket_that_it_may_list(
 ) -> None:
     """Refused in the first bucket anyway, it would prove nothing there."""
     s3 = backend.boto3_client()
-    for bucket in ("aa-before-all", "zz-behind-all"):
+    for bucket in ("00-a-before-all", "00-b-behind-it"):
         s3.create_bucket(Bucket=bucket)
     subjects = MinioSubjects(backend, str(tmp_path))
-    some = {"Action": ["s3:ListBucket", "s3:GetObject"], "Resource": ["arn:aws:s3:::zz-behind-all*"]}
+    some = {"Action": ["s3:ListBucket", "s3:GetObject"], "Resource": ["arn:aws:s3:::00-b-behind-it*"]}
     names = {"Action": ["s3:ListAllMyBuckets"], "Resource": ["arn:aws:s3:::*"]}
     statements = [{"Effect": "Allow", **one} for one in (some, names)]
     subjects.write_policy("some", json.dumps({"Version": "2012-10-17", "Statement": statements}))
@@ -499,7 +499,7 @@ def test_a_key_is_tried_on_a_bucket_that_it_may_list(
 
     driver.s3_with = Watched  # type: ignore[assignment,method-assign]
     assert unfitness(driver, service.clock()) == []
-    assert asked == ["zz-behind-all"]
+    assert asked == ["00-b-behind-it"]
     driver.close_now()
-    for bucket in ("aa-before-all", "zz-behind-all"):
+    for bucket in ("00-a-before-all", "00-b-behind-it"):
         s3.delete_bucket(Bucket=bucket)

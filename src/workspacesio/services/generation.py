@@ -61,7 +61,8 @@ class SqliteGenerationReader:
     def __init__(self, path: str) -> None:
         self._path = path
         self._connection: sqlite3.Connection | None = None
-        self._identity: tuple[int, int] | None = None
+        # As it is when the process begins: what takes its place before the first request is another file.
+        self._identity: tuple[int, int] | None = file_identity(path)
         self._data_version = -1
         self._generation = -1
 
