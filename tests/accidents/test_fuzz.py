@@ -23,7 +23,7 @@ AT_ONCE = 4
 MAX_GROWTH = 250_000
 """KiB that all processes together may grow by."""
 
-DECLARED = {501, 503, 507}
+DECLARED = {501, 503, 505, 507}
 
 METHODS = ["GET", "GET", "HEAD", "PUT", "PUT", "POST", "POST", "DELETE", "OPTIONS", "PATCH"]
 PATHS = [

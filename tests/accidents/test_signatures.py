@@ -121,13 +121,17 @@ def test_the_first_of_two_prefixes_decides_and_is_listed(scene: Scene) -> None:
         assert answer.status == (403 if query.startswith("prefix=t") else 200), query
 
 
+def another_second(date: str) -> str:
+    return date[:-3] + ("01Z" if date.endswith("00Z") else "00Z")
+
+
 TAMPERED: dict[str, Callable[[Scene, dict[str, str]], tuple[str, str, dict[str, str], bytes]]] = {
     "method": lambda s, h: ("DELETE", s.target, h, b""),
     "path": lambda s, h: ("GET", s.target + "x", h, b""),
     "path case": lambda s, h: ("GET", s.target.replace("file", "File"), h, b""),
     "query": lambda s, h: ("GET", s.target + "?versionId=null", h, b""),
     "host": lambda s, h: ("GET", s.target, h | {"host": "another.example.org"}, b""),
-    "date": lambda s, h: ("GET", s.target, h | {"x-amz-date": h["x-amz-date"][:-3] + "00Z"}, b""),
+    "date": lambda s, h: ("GET", s.target, h | {"x-amz-date": another_second(h["x-amz-date"])}, b""),
     "token": lambda s, h: ("GET", s.target, h | {"x-amz-security-token": s.lab.bob.issue()["session_token"]}, b""),
     "token away": lambda s, h: ("GET", s.target, without(h, "x-amz-security-token"), b""),
     "payload hash": lambda s, h: ("GET", s.target, h | {"x-amz-content-sha256": "0" * 64}, b""),
