@@ -51,8 +51,7 @@ FIGURES = (
         "requests/s",
         goal=2,
         nginx=True,
-        in_the_way="a request takes 24 system calls and 3.6 changes of thread (`perf stat`); half of "
-        "its processor time is the interpreter's, a third the kernel's",
+        in_the_way="a request takes some twenty system calls; most of its processor time is the interpreter's",
     ),
     Figure(
         "get-64m",
