@@ -30,7 +30,7 @@ from workspacesio.services.credentials import (
     covered_workspaces,
     issue_credential,
 )
-from workspacesio.services.minio_credentials import IssuedThere
+from workspacesio.services.issued_keys import IssuedThere
 from workspacesio.services.node_effects import marked
 from workspacesio.services.own_credentials import end_credential, list_credentials
 from workspacesio.services.presigning import presigned_address

@@ -5,18 +5,15 @@ Their rights are what the server's policies say at each request, and these are k
 what the caller may do in them is in the stored policies. So do keys for less than the server's shortest time.
 """
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from workspacesio.database.tables import Credential, GroupMember, Node, NodeEffect, Root, Workspace
+from workspacesio.database.tables import GroupMember, NodeEffect, Root, Workspace
 from workspacesio.domain.errors import Conflict, Invalid, Unavailable
-from workspacesio.domain.facts import Caller, Narrowing
+from workspacesio.domain.facts import Narrowing
 from workspacesio.domain.s3_policies import Grant, NotExpressible, TooLong, session_policy
 from workspacesio.domain.vocabulary import SubjectKind
 from workspacesio.nodes.errors import NodeError
@@ -24,46 +21,15 @@ from workspacesio.nodes.minio.connection import Connection, NotPermitted
 from workspacesio.nodes.minio.names import user_name
 from workspacesio.nodes.minio.sts import SHORTEST_SECONDS, Keys, assume_role
 from workspacesio.services.actors import Actor
-from workspacesio.services.credentials import Covered, Issued, covered_workspaces, expiry_of
+from workspacesio.services.credentials import expiry_of
 from workspacesio.services.decided_requests import Decided, remember_decision
 from workspacesio.services.effect_marks import Marked, activate, marked, new_effect, remember
+from workspacesio.services.issued_keys import Door, IssuedThere, Scope, ScopeOf, record_keys
 from workspacesio.services.node_effects import EffectsContext, minio_driver, renew_user, require_settled
 from workspacesio.services.node_secrets import server_user_secret
 
 SETTLING = timedelta(seconds=60)
 """What may pass until the server is asked. Keys that would end about its shortest time get a dated policy."""
-
-
-class Door(Protocol):
-    """How the caller's transactions are opened: each identifies the caller anew."""
-
-    def read(self) -> AbstractContextManager[tuple[Session, Actor, datetime]]: ...
-
-    def write(self) -> AbstractContextManager[tuple[Session, Actor, datetime]]: ...
-
-
-class Scope(Protocol):
-    """`credential_scope.CredentialScope` or `ObjectScope`: the node, and the caller narrowed."""
-
-    @property
-    def node(self) -> Node: ...
-
-    @property
-    def caller(self) -> Caller: ...
-
-
-ScopeOf = Callable[[Session, Actor, datetime], Scope]
-
-
-@dataclass(frozen=True, slots=True)
-class IssuedThere:
-    """Keys with where they are used, and what they reach now. `decided`: see `repeated_issuance.py`."""
-
-    issued: Issued
-    endpoint: str
-    region: str
-    covered: tuple[Covered, ...]
-    decided: Decided | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,30 +248,5 @@ def _record(  # noqa: PLR0917 - one issuance, as it was asked for and answered
     is_same = row is not None and row.active and row.identity == request.identity and node.id == request.node_id
     if not is_same or node.leaving or caller.narrowing != request.narrowing:
         raise Conflict("Your keys or workspaces on this node were changed at the same time; try again.")
-    narrowed = caller.narrowing.workspaces
     expires_at = min(request.expires_at, keys.expires_at)
-    credential = Credential(
-        user_id=caller.user_id,
-        node_id=node.id,
-        access_key_id=keys.access_key_id,
-        narrowed_to=None if narrowed is None else sorted(narrowed),
-        read_only=caller.narrowing.read_only,
-        issued_at=now,
-        expires_at=expires_at,
-        sign_in_id=actor.sign_in_id,
-        api_key_id=actor.api_key_id,
-    )
-    session.add(credential)
-    session.flush()
-    issued = Issued(
-        credential.id,
-        keys.access_key_id,
-        keys.secret_access_key,
-        keys.session_token,
-        now,
-        expires_at,
-        node.id,
-        caller.narrowing.read_only,
-    )
-    covered = covered_workspaces(session, caller=caller, node=node, now=now)
-    return IssuedThere(issued, node.public_endpoint or node.endpoint or "", node.region or "", tuple(covered))
+    return record_keys(session, actor=actor, scope=scope, keys=keys, expires_at=expires_at, now=now)

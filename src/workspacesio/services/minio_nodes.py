@@ -10,12 +10,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from workspacesio.database.tables import Node
 from workspacesio.domain.errors import Conflict, Invalid, Unavailable
-from workspacesio.domain.names import check_service_name
 from workspacesio.domain.vocabulary import Action, NodeKind
 from workspacesio.nodes.addresses import AllowedAddresses
 from workspacesio.nodes.errors import NodeDown, NodeError
@@ -40,8 +38,9 @@ from workspacesio.services.node_effects import (
     settle_one,
 )
 from workspacesio.services.node_secrets import open_secret, seal_secret
-from workspacesio.services.nodes import may_add_node, remove_node, require_removable
+from workspacesio.services.nodes import remove_node, require_removable
 from workspacesio.services.server_fields import DEFAULT_REGION, server_address, server_secret
+from workspacesio.services.server_nodes import add_server_node
 from workspacesio.services.server_observations import gone_buckets, repairs, unsaid_rights
 
 REMOVAL_SECONDS = 60.0
@@ -153,15 +152,9 @@ def add_minio_node(
     now: datetime,
 ) -> Node:
     """A node on a server that `check_server` let pass. Its operator is the caller. Raises Refused, Conflict."""
-    may_add_node(session, actor, now=now)
-    check_service_name(name, "node")
-    if session.scalar(select(Node.id).where(Node.name == name)) is not None:
-        raise Conflict(f"There is a node {name!r} already.", code="taken")
     node = Node(
         name=name,
         kind=NodeKind.MINIO.value,
-        operator_id=actor.user_id,
-        run_by_service=False,
         read_only=read_only,
         endpoint=server.endpoint,
         public_endpoint=server.public_endpoint,
@@ -169,20 +162,8 @@ def add_minio_node(
         access_key=server.access_key,
         name_prefix=server.name_prefix,
         deployment_id=server.deployment_id,
-        created_at=now,
     )
-    session.add(node)
-    session.flush()
-    node.sealed_secret = seal_secret(keyring, node.id, server.secret)
-    session.flush()
-    details = {
-        "kind": node.kind,
-        "endpoint": node.endpoint,
-        "access_key": node.access_key,
-        "read_only": read_only,
-    }
-    record(session, actor=actor, verb="node.add", target=name, now=now, details=details)
-    return node
+    return add_server_node(session, actor=actor, keyring=keyring, node=node, secret=server.secret, now=now)
 
 
 def change_minio_node(

@@ -8,7 +8,8 @@ from typing import Protocol
 from workspacesio.domain.vocabulary import NodeKind
 from workspacesio.services.credentials import DEFAULT_SECONDS
 from workspacesio.services.effect_writing import EffectsContext
-from workspacesio.services.minio_credentials import Door, IssuedThere, ScopeOf, issue_minio_credential
+from workspacesio.services.issued_keys import Door, IssuedThere, ScopeOf
+from workspacesio.services.minio_credentials import issue_minio_credential
 from workspacesio.services.minio_nodes import (
     MinioState,
     OpenWrite,

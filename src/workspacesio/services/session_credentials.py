@@ -14,17 +14,18 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from workspacesio.database.tables import Credential, Rights
+from workspacesio.database.tables import Rights
 from workspacesio.domain.errors import Conflict, Invalid, Unavailable
 from workspacesio.domain.facts import Narrowing
 from workspacesio.nodes.errors import NodeError
 from workspacesio.nodes.minio.connection import NotPermitted, RequestRefused
 from workspacesio.nodes.minio.sts import SHORTEST_SECONDS, Keys
 from workspacesio.services.actors import Actor
-from workspacesio.services.credentials import Issued, covered_workspaces, expiry_of
+from workspacesio.services.credentials import expiry_of
 from workspacesio.services.effect_writing import EffectsContext
+from workspacesio.services.issued_keys import Door, IssuedThere, Scope, ScopeOf, record_keys
 from workspacesio.services.key_expiry import LONGEST_LIFE
-from workspacesio.services.minio_credentials import SETTLING, Door, IssuedThere, Scope, ScopeOf
+from workspacesio.services.minio_credentials import SETTLING
 from workspacesio.services.session_nodes import session_issuer
 from workspacesio.services.session_rights import rights_as_policy
 from workspacesio.services.session_servers import policy_language
@@ -144,34 +145,8 @@ def _refusal(error: NodeError) -> Exception:
 def _record(  # noqa: PLR0917 - one issuance, as it was asked for and answered
     session: Session, actor: Actor, scope: Scope, request: _Request, keys: Keys, now: datetime
 ) -> IssuedThere:
-    node, caller = scope.node, scope.caller
     if len(keys.access_key_id) > MAX_KEY_ID:
         raise Unavailable("The node's server issues keys of an unknown form.", code="node_down")
-    narrowed = caller.narrowing.workspaces
     # The server's clock may be behind: its own word on the end counts where it is the later one.
     expires_at = request.expires_at if request.is_short else max(request.expires_at, keys.expires_at)
-    row = Credential(
-        user_id=caller.user_id,
-        node_id=node.id,
-        access_key_id=keys.access_key_id,
-        narrowed_to=None if narrowed is None else sorted(narrowed),
-        read_only=caller.narrowing.read_only,
-        issued_at=now,
-        expires_at=expires_at,
-        sign_in_id=actor.sign_in_id,
-        api_key_id=actor.api_key_id,
-    )
-    session.add(row)
-    session.flush()
-    issued = Issued(
-        row.id,
-        keys.access_key_id,
-        keys.secret_access_key,
-        keys.session_token,
-        now,
-        expires_at,
-        node.id,
-        caller.narrowing.read_only,
-    )
-    covered = covered_workspaces(session, caller=caller, node=node, now=now)
-    return IssuedThere(issued, node.public_endpoint or node.endpoint or "", node.region or "", tuple(covered))
+    return record_keys(session, actor=actor, scope=scope, keys=keys, expires_at=expires_at, now=now)

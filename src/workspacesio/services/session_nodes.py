@@ -9,12 +9,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from workspacesio.database.tables import Node
-from workspacesio.domain.errors import Conflict, Invalid, NotFound
-from workspacesio.domain.names import check_service_name
+from workspacesio.domain.errors import Invalid, NotFound
 from workspacesio.domain.vocabulary import Action, NodeKind
 from workspacesio.nodes.aws.driver import AwsDriver
 from workspacesio.nodes.errors import NodeError
@@ -30,8 +28,9 @@ from workspacesio.services.keys import Keyring
 from workspacesio.services.minio_nodes import MinioState, OpenWrite, Removed
 from workspacesio.services.node_addresses import allowed_addresses, is_of_administrator, told_problem
 from workspacesio.services.node_secrets import open_secret, seal_secret
-from workspacesio.services.nodes import may_add_node, remove_node, require_removable
+from workspacesio.services.nodes import remove_node, require_removable
 from workspacesio.services.server_fields import DEFAULT_REGION, server_address, server_secret
+from workspacesio.services.server_nodes import add_server_node
 from workspacesio.services.session_servers import SessionDriver, SessionServer
 
 REVOCATION_WARNING = (
@@ -137,15 +136,9 @@ def add_session_node(
     now: datetime,
 ) -> Node:
     """A node on a server that `check_session_server` let pass, of the caller. Raises Refused, Conflict."""
-    may_add_node(session, actor, now=now)
-    check_service_name(name, "node")
-    if session.scalar(select(Node.id).where(Node.name == name)) is not None:
-        raise Conflict(f"There is a node {name!r} already.", code="taken")
     node = Node(
         name=name,
         kind=server.kind.value,
-        operator_id=actor.user_id,
-        run_by_service=False,
         read_only=read_only,
         endpoint=server.endpoint,
         public_endpoint=server.public_endpoint,
@@ -155,21 +148,11 @@ def add_session_node(
         role_arn=server.role_arn,
         external_id=server.external_id,
         may_deny_sessions=server.may_deny_sessions,
-        created_at=now,
     )
-    session.add(node)
-    session.flush()
-    node.sealed_secret = seal_secret(keyring, node.id, server.secret)
-    session.flush()
-    details = {
-        "kind": node.kind,
-        "endpoint": node.endpoint,
-        "access_key": node.access_key,
-        "role": node.role_arn,
-        "read_only": read_only,
-    }
-    record(session, actor=actor, verb="node.add", target=name, now=now, details=details)
-    return node
+    details = {"role": server.role_arn}
+    return add_server_node(
+        session, actor=actor, keyring=keyring, node=node, secret=server.secret, now=now, details=details
+    )
 
 
 def change_session_node(
