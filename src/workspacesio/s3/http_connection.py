@@ -8,7 +8,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from math import inf
 from typing import cast
 
@@ -17,6 +16,8 @@ import httptools
 from workspacesio.s3.exchange import ClientGone
 from workspacesio.s3.http_exchange import HttpExchange
 from workspacesio.s3.http_head import Refused, RequestHead, check_head, read_target
+from workspacesio.s3.http_line import HttpLine
+from workspacesio.s3.http_rounds import Rounds
 
 MAX_HEAD_BYTES = 64 << 10
 HEAD_SECONDS = 30.0
@@ -28,30 +29,33 @@ MAX_AHEAD = 64
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 32 << 20
 """How long a client that still sends is listened to after its last answer: a reset would destroy that one."""
-_WRITE_BUFFER_BYTES = 1 << 20
 
 logger = logging.getLogger(__name__)
 
 Handle = Callable[[RequestHead, HttpExchange], Awaitable[None]]
 
 
-class HttpConnection(asyncio.Protocol):
+class HttpConnection(HttpLine):
     """`living` holds it as long as it is open or answers something.
 
     `deadline`: by the loop's clock, when it is to be cut; a request that is being answered has none here.
     """
 
     def __init__(
-        self, handle: Handle, loop: asyncio.AbstractEventLoop, living: set["HttpConnection"], *, scheme: str
+        self,
+        handle: Handle,
+        loop: asyncio.AbstractEventLoop,
+        living: set["HttpConnection"],
+        rounds: Rounds,
+        *,
+        scheme: str,
     ) -> None:
-        self.gone = False
+        super().__init__(loop, rounds)
         self.deadline = inf
         self._handle = handle
-        self._loop = loop
         self._living = living
         self._scheme = scheme
         self._client = ""
-        self._transport: asyncio.Transport
         self._parser = httptools.HttpRequestParser(self)
         self._url = b""
         self._head = RequestHead("", scheme)
@@ -63,16 +67,13 @@ class HttpConnection(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._next: deque[HttpExchange] = deque()
         self._in_head = False
-        self._throttles = 0
-        self._room: asyncio.Future[None] | None = None
         self._closing = False
         self._lingered_bytes = 0
 
     # --- asyncio.Protocol ---------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's are none by inheritance
-        self._transport.set_write_buffer_limits(high=_WRITE_BUFFER_BYTES)
+        self.opened(cast(asyncio.Transport, transport))  # uvloop's are none by inheritance
         peer = transport.get_extra_info("peername")
         if isinstance(peer, tuple):
             self._client = f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"
@@ -91,6 +92,7 @@ class HttpConnection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """A client that ends in the middle of a body is told so. Any other has gone."""
+        self.send_held()
         last = self._last()
         if self._closing or last is None or self._receiving is None:
             return False
@@ -124,15 +126,6 @@ class HttpConnection(asyncio.Protocol):
         else:
             if self._head_bytes > MAX_HEAD_BYTES and (self._in_head or self._receiving is not None):
                 self._refuse(431)
-
-    def pause_writing(self) -> None:
-        if self._room is None:
-            self._room = self._loop.create_future()
-
-    def resume_writing(self) -> None:
-        room, self._room = self._room, None
-        if room is not None and not room.done():
-            room.set_result(None)
 
     # --- what the parser says -----------------------------------------------------------------------------------
 
@@ -246,10 +239,11 @@ class HttpConnection(asyncio.Protocol):
         if self._closing:
             return
         self._closing = True
+        self.send_held()
         if lingering and self._transport.can_write_eof():
             self._transport.write_eof()
             self.deadline = self._loop.time() + LINGER_SECONDS
-            self._resume_reading()
+            self.resume_reading()
         else:
             self.deadline = self._loop.time() + IDLE_SECONDS
             self._transport.close()
@@ -278,34 +272,3 @@ class HttpConnection(asyncio.Protocol):
 
     def _last(self) -> HttpExchange | None:
         return self._next[-1] if self._next else self._current
-
-    # --- the line of the exchanges ------------------------------------------------------------------------------
-
-    def write(self, data: bytes) -> None:
-        self._transport.write(data)
-
-    def throttle(self) -> None:
-        self._throttles += 1
-        if self._throttles == 1 and not self.gone:
-            with suppress(RuntimeError):
-                self._transport.pause_reading()
-
-    def unthrottle(self) -> None:
-        self._throttles -= 1
-        if self._throttles == 0:
-            self._resume_reading()
-
-    def _resume_reading(self) -> None:
-        if not self.gone:
-            with suppress(RuntimeError):
-                self._transport.resume_reading()
-
-    async def drained(self, idle_seconds: float) -> None:
-        while self._room is not None and not self.gone:
-            waiting = self._transport.get_write_buffer_size()
-            await asyncio.wait([self._room], timeout=idle_seconds)
-            if self._room is not None and self._transport.get_write_buffer_size() == waiting:
-                self._transport.abort()
-                raise ClientGone
-        if self.gone:
-            raise ClientGone

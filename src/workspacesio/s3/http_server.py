@@ -7,6 +7,7 @@ import socket
 import ssl
 
 from workspacesio.s3.http_connection import Handle, HttpConnection
+from workspacesio.s3.http_rounds import Rounds
 
 STOP_SECONDS = 10.0
 """For requests that are being answered when the server is told to stop."""
@@ -43,11 +44,13 @@ class HttpServer:
         self._living: set[HttpConnection] = set()
         self._greeting: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop
+        self._rounds: Rounds
         self._sweeping: asyncio.TimerHandle | None = None
         self._stopped = False
 
     def start(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._rounds = Rounds(self._loop)
         self._socket.setblocking(False)
         self._listen()
         self._sweep()
@@ -119,7 +122,7 @@ class HttpServer:
 
     def _connection(self) -> HttpConnection:
         scheme = "http" if self._tls is None else "https"
-        return HttpConnection(self._handle, self._loop, self._living, scheme=scheme)
+        return HttpConnection(self._handle, self._loop, self._living, self._rounds, scheme=scheme)
 
     def _sweep(self) -> None:
         """Cut the connections whose time is over. One timer for all costs less than one for each."""
