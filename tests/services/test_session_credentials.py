@@ -278,6 +278,17 @@ def test_what_does_not_fit_names_length_limit_and_remedy(service: MinioService) 
     assert Hand(issue(service, "ada", workspaces=frozenset({one.id}))).writes(one)
 
 
+def test_a_share_for_which_no_keys_could_be_issued_is_refused(service: MinioService) -> None:
+    workspace = service.workspace("ada", "deep")
+    deep = "/".join(["f" * 100] * 3) + "/"
+    service.share("ada", workspace, "bob", folder=deep)
+    assert issue(service, "bob")
+    with pytest.raises(Invalid, match="share a folder above it") as refused:
+        service.share("ada", workspace, "bob", folder=deep + "/".join(["g" * 100] * 4) + "/")
+    assert refused.value.code == "not_expressible"
+    assert issue(service, "bob")
+
+
 def test_keys_that_may_issue_none_and_servers_that_are_away_are_said(
     service: MinioService, backend: S3Server
 ) -> None:

@@ -117,7 +117,9 @@ def share(call: SignedIn, workspace_id: Id, wanted: ShareRequest, response: Resp
             now=now,
         )
         concerned = marked(session)
-        place = shared_place(session, workspace_id=workspace_id, folder=view.folder)
+        place = shared_place(
+            session, workspace_id=workspace_id, folder=view.folder, expires_at=view.expires_at, now=now
+        )
     (there,) = enforced_on(call.visit.context, concerned, nodes=[place.node_id])
     response.status_code = 201 if is_new else 200
     who = "EMAIL" if wanted.subject.startswith("@") or wanted.subject == "everyone" else wanted.subject

@@ -50,7 +50,8 @@ def share(arguments: argparse.Namespace) -> None:
     state = {"node": workspace["node"], "state": answer.get("enforced"), "at": answer.get("takes_effect_at")}
     print(f"{output.safe(arguments.subject)} may {may} {what}{until}.{output.enforcement([state])}")
     if answer.get("taken_back_within"):
-        longest = f"{answer['taken_back_within'] // 60} minutes"
+        seconds = answer["taken_back_within"]
+        longest = f"{seconds // 60} minutes" if seconds >= 120 else f"{seconds} seconds"
         print(f"Taking this back takes effect up to {longest} later: nothing ends keys there before their time.")
     if answer.get("empty"):
         print(f"There is nothing at {what} yet that could be read; if you meant another folder, see `wio mc ls`.")

@@ -162,7 +162,7 @@ def _plan(  # noqa: PLR0917 - one folder of one plan
         return Planned(wanted.folder, prefix, before.name, username, before.owner_id, before.id)
     problem = workspace_place_problem(session, root=root, prefix=prefix)
     if problem is None:
-        problem = untellable(session.get_one(Node, root.node_id), prefix)
+        problem = untellable(session.get_one(Node, root.node_id), root.bucket, prefix, writes=True)
     if problem is None and any(prefix.startswith(other) or other.startswith(prefix) for other in others):
         problem = "it overlaps another folder of this import"
     if problem is None and not owner.enabled:

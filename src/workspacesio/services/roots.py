@@ -118,7 +118,7 @@ def insert_root(
         raise Invalid("The prefix is too long to leave room for workspaces.", code="invalid_folder")
     if session.scalar(select(Root.id).where(Root.name == name)) is not None:
         raise Conflict(f"There is a root {name!r} already; give another name.", code="taken")
-    check_can_be_told(node, prefix)
+    check_can_be_told(node, bucket, prefix, writes=True)
     check_root_fits(session, node_id=node.id, bucket=bucket, prefix=prefix)
     root = Root(
         name=name,

@@ -1,6 +1,7 @@
 """Where what was shared lies, for what is said to the person who shares."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -19,9 +20,15 @@ class SharedPlace:
     taken_back_within: int | None
 
 
-def shared_place(session: Session, *, workspace_id: int, folder: str) -> SharedPlace:
-    """For whoever has just shared `folder`, and so reads there: nobody shares what they may not read."""
+def shared_place(
+    session: Session, *, workspace_id: int, folder: str, expires_at: datetime | None, now: datetime
+) -> SharedPlace:
+    """For whoever has just shared `folder`, and so reads there: nobody shares what they may not read.
+
+    A share's own end is written into keys, so none lasts longer than that.
+    """
     workspace = session.get_one(Workspace, workspace_id)
     lasting = NodeKind(session.get_one(Node, workspace.node_id).kind).issues_sessions
-    within = int(LONGEST_LIFE.total_seconds()) if lasting else None
+    longest = LONGEST_LIFE if expires_at is None else min(LONGEST_LIFE, expires_at - now)
+    within = int(longest.total_seconds()) if lasting else None
     return SharedPlace(workspace.node_id, workspace.bucket, workspace.prefix + folder, within)

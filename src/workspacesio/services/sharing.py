@@ -97,7 +97,8 @@ def share_folder(
     if expires_at is not None and expires_at <= now:
         raise Invalid("The share would have expired already; give a later time.", code="invalid_expiry")
     _check_recipient(actor, workspace, named)
-    check_can_be_told(session.get_one(Node, workspace.node_id), workspace.prefix + folder)
+    node, writes = session.get_one(Node, workspace.node_id), level >= Level.READWRITE
+    check_can_be_told(node, workspace.bucket, workspace.prefix + folder, writes=writes)
     existing = _share_of(session, workspace_id, folder, named, now)
     if existing is not None:
         _require_may_change(session, actor, workspace, existing)

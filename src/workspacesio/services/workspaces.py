@@ -48,7 +48,7 @@ def place_workspace(
         raise Conflict("The node of this root takes no writes.", code="node_is_read_only")
     folder = f"{actor.username}/{name}/" if RootType(chosen.type).is_managed else f"{name}/"
     place = Place(chosen.id, chosen.node_id, chosen.bucket, chosen.prefix + folder)
-    check_can_be_told(node, place.prefix)
+    check_can_be_told(node, place.bucket, place.prefix, writes=True)
     problem = workspace_place_problem(session, root=chosen, prefix=place.prefix)
     if problem is not None:
         raise Conflict(
