@@ -33,8 +33,8 @@ from workspacesio.services.minio_nodes import (
     change_minio_node,
     check_server,
     node_state,
-    remove_minio_node,
 )
+from workspacesio.services.minio_removal import remove_minio_node
 from workspacesio.services.node_effects import continue_effects, settle_one
 from workspacesio.services.node_secrets import open_secret, seal_secret
 
@@ -237,6 +237,8 @@ def test_only_administrators_add_and_names_are_taken_once(empty: MinioService, m
         empty.add_node(minio_server)
     empty.add_node(minio_server, name="the-same-server-again")
     assert empty.prefix(1) != empty.prefix(2)
+    again = node_state(empty, 2).warnings
+    assert [one for one in again if "is on the same server" in one and "'there'" in one], again
 
 
 # --- changing, looking after

@@ -26,7 +26,8 @@ from workspacesio.domain.errors import Conflict, Invalid, NotFound, Unavailable
 from workspacesio.domain.vocabulary import RootType
 from workspacesio.nodes.minio.connection import Connection
 from workspacesio.services.imports import Wanted, plan_import
-from workspacesio.services.minio_nodes import change_minio_node, node_state, remove_minio_node
+from workspacesio.services.minio_nodes import change_minio_node, node_state
+from workspacesio.services.minio_removal import remove_minio_node
 from workspacesio.services.node_effects import continue_effects, minio_driver, pending_effects, settle, settle_one
 from workspacesio.services.node_repair import reconcile
 from workspacesio.services.node_secrets import server_user_secret
@@ -168,7 +169,7 @@ def test_a_node_whose_removal_was_broken_off_says_so_and_can_be_removed(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("workspacesio.services.minio_nodes.remove_everything", dies)
+        patched.setattr("workspacesio.services.minio_removal.remove_everything", dies)
         with pytest.raises(KeyboardInterrupt):
             remove_minio_node(service, service.door("root").write, name="there", force=True)
     (problem,) = node_state(service, 1).problems

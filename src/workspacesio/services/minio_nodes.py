@@ -1,12 +1,11 @@
-"""Nodes on MinIO servers: check, add, change, look after, remove.
+"""Nodes on MinIO servers: check, add, change, look after.
 
 Everything that asks the server happens outside of transactions; what it needs is read before, and what was found
-is written after. `open_write` is how a use case's transaction is opened: it gives (session, actor, now).
+is written after.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -22,34 +21,26 @@ from workspacesio.nodes.minio.driver import MinioDriver
 from workspacesio.nodes.minio.fitness import clock_problem, missing_rights, release_warnings
 from workspacesio.nodes.minio.identity import found_deployment
 from workspacesio.nodes.minio.names import new_name_prefix
-from workspacesio.nodes.minio.subjects import remove_everything
 from workspacesio.services.actors import Actor
 from workspacesio.services.audit import record
 from workspacesio.services.authorization import find_node
-from workspacesio.services.effect_marks import mark_node, marked
-from workspacesio.services.event_sources import withdraw_source
+from workspacesio.services.effect_marks import mark_node
 from workspacesio.services.keys import Keyring
 from workspacesio.services.node_addresses import allowed_addresses, is_of_administrator, told_problem
 from workspacesio.services.node_effects import (
     EffectsContext,
-    PendingEffect,
     minio_driver,
     pending_effects,
-    settle_one,
 )
 from workspacesio.services.node_secrets import open_secret, seal_secret
-from workspacesio.services.nodes import remove_node, require_removable
 from workspacesio.services.server_fields import DEFAULT_REGION, server_address, server_secret
-from workspacesio.services.server_nodes import add_server_node
-from workspacesio.services.server_observations import gone_buckets, repairs, unsaid_rights
+from workspacesio.services.server_nodes import OpenWrite, ServerNodeState, add_server_node
+from workspacesio.services.server_observations import gone_buckets, repairs, same_servers, unsaid_rights
 
-REMOVAL_SECONDS = 60.0
 NO_ADMINISTRATION = (
     "The access key has no administration rights there; give it those that are documented, or add the server with "
     "--plain, where un-sharing takes effect only when the last keys have run out."
 )
-
-OpenWrite = Callable[[], AbstractContextManager[tuple[Session, Actor, datetime]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +56,6 @@ class CheckedServer:
     version: str
     warnings: tuple[str, ...]
     deployment_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MinioState:
-    """`problems` empty: the node can be used. `pending`: whose rights the server hasn't been told yet."""
-
-    version: str | None
-    problems: tuple[str, ...]
-    warnings: tuple[str, ...]
-    pending: tuple[PendingEffect, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Removed:
-    """`left_on_server`: what could not be removed there, in one sentence."""
-
-    left_on_server: str | None
 
 
 def check_server(
@@ -181,7 +155,7 @@ def change_minio_node(
     answers now is the node's, and is told everything where it is another than before.
     """
     with open_write() as (session, actor, now):
-        node = _changeable(session, actor, name, now)
+        node = changeable_minio_node(session, actor, name, now)
         endpoint, region, known_key = node.endpoint or "", node.region, node.access_key or ""
         sealed, prefix = node.sealed_secret or b"", node.name_prefix or ""
         by_administrator = is_of_administrator(session, node)
@@ -200,7 +174,7 @@ def change_minio_node(
             )
     public = server_address(public_endpoint) if public_endpoint is not None else None
     with open_write() as (session, actor, now):
-        node = _changeable(session, actor, name, now)
+        node = changeable_minio_node(session, actor, name, now)
         if secret is not None:
             node.sealed_secret = seal_secret(context.keyring, node.id, secret)
         if access_key is not None:
@@ -218,7 +192,7 @@ def change_minio_node(
         record(session, actor=actor, verb="node.change", target=name, now=now, details=details)
 
 
-def node_state(context: EffectsContext, node_id: int) -> MinioState:
+def node_state(context: EffectsContext, node_id: int) -> ServerNodeState:
     """How the node is now: asks the server, for some seconds at most. Raises NotFound."""
     problems: list[str] = []
     with context.database.read() as session:
@@ -226,7 +200,9 @@ def node_state(context: EffectsContext, node_id: int) -> MinioState:
         if node is not None and node.leaving:
             problems.append(f"The node is being removed; go on with `wio node rm {node.name}`.")
         pending = tuple(pending_effects(session, node_id=node_id))
-        warnings = (*unsaid_rights(session, node_id), *(repairs(session, node, context.clock()) if node else ()))
+        warnings = tuple(unsaid_rights(session, node_id))
+        if node is not None:
+            warnings += (*repairs(session, node, context.clock()), *same_servers(session, node))
     version = None
     try:
         driver = minio_driver(context, node_id)
@@ -241,56 +217,7 @@ def node_state(context: EffectsContext, node_id: int) -> MinioState:
         warnings += release_warnings(version)
     except (NodeError, Unavailable) as error:
         problems.append(str(error))
-    return MinioState(version, tuple(problems), warnings, pending)
-
-
-def remove_minio_node(context: EffectsContext, open_write: OpenWrite, *, name: str, force: bool) -> Removed:
-    """Take every right on the server away, with our users, groups and policies there; then forget the node.
-
-    What is stored stays. Raises as `remove_node`, and Unavailable while the server can't be reached; `force`
-    forgets the node all the same, and the workspaces on it.
-    """
-    with open_write() as (session, actor, now):
-        node = require_removable(session, actor=actor, name=name, force=force, now=now)
-        node_id, prefix, deployment_id = node.id, node.name_prefix or "", node.deployment_id
-        node.leaving = True
-        mark_node(session, node_id)
-        changed = marked(session)
-    problem = _clear_server(
-        context, node_id, deployment_id, settled=settle_one(context, changed, seconds=REMOVAL_SECONDS)
-    )
-    if problem is not None and not force:
-        with open_write() as (session, actor, now):
-            _changeable(session, actor, name, now).leaving = False
-            mark_node(session, node_id)
-        raise Unavailable(
-            f"The users and policies on its server can't be removed: {problem} Start it and try again, or add "
-            "--force to forget the node and leave them there.",
-            code="node_down",
-        )
-    with open_write() as (session, actor, now):
-        remove_node(session, actor=actor, name=name, force=force, now=now)
-    if problem is None:
-        return Removed(None)
-    return Removed(
-        f"Users, groups and policies whose names begin with {prefix!r} may be left on the server, and keys issued "
-        "before still work there until they expire; remove them there."
-    )
-
-
-def _clear_server(context: EffectsContext, node_id: int, deployment_id: str | None, *, settled: str) -> str | None:
-    """What keeps our things on the server, or None when nothing of ours is left there."""
-    try:
-        driver = minio_driver(context, node_id)
-        if settled == "pending":
-            driver.identity.require(deployment_id)
-            driver.administration.server()
-            return "Somebody else is writing there."
-        withdraw_source(context, node_id)
-        remove_everything(driver.administration, driver.name_prefix)
-    except (NodeError, Unavailable) as error:
-        return str(error)
-    return None
+    return ServerNodeState(version, tuple(problems), warnings, pending)
 
 
 def _unfitness(context: EffectsContext, driver: MinioDriver) -> tuple[str | None, list[str]]:
@@ -315,7 +242,7 @@ def _opened(access: ServerAccess, allowed: AllowedAddresses, prefix: str | None 
         driver.connection.close()
 
 
-def _changeable(session: Session, actor: Actor, name: str, now: datetime) -> Node:
+def changeable_minio_node(session: Session, actor: Actor, name: str, now: datetime) -> Node:
     node = find_node(session, actor=actor, name=name, action=Action.CHANGE_NODE, now=now)
     if node.kind != NodeKind.MINIO.value:
         raise Conflict("That node is no MinIO server.", code="node_kind")

@@ -185,7 +185,7 @@ def require_removable(session: Session, *, actor: Actor, name: str, force: bool,
 def remove_node(session: Session, *, actor: Actor, name: str, force: bool, now: datetime) -> None:
     """Forget the node and its roots; every file stays. `force` forgets its workspaces too.
 
-    For a node on a server: `minio_nodes.remove_minio_node`, which clears the server and then comes here.
+    For a node on a server: `minio_removal.remove_minio_node`, which clears the server and then comes here.
     """
     node = require_removable(session, actor=actor, name=name, force=force, now=now)
     workspaces = session.scalars(select(Workspace).where(Workspace.node_id == node.id)).all()

@@ -10,14 +10,9 @@ from workspacesio.services.credentials import DEFAULT_SECONDS
 from workspacesio.services.effect_writing import EffectsContext
 from workspacesio.services.issued_keys import Door, IssuedThere, ScopeOf
 from workspacesio.services.minio_credentials import issue_minio_credential
-from workspacesio.services.minio_nodes import (
-    MinioState,
-    OpenWrite,
-    Removed,
-    change_minio_node,
-    node_state,
-    remove_minio_node,
-)
+from workspacesio.services.minio_nodes import change_minio_node, node_state
+from workspacesio.services.minio_removal import remove_minio_node
+from workspacesio.services.server_nodes import OpenWrite, RemovedServerNode, ServerNodeState
 from workspacesio.services.session_credentials import issue_session_credential
 from workspacesio.services.session_nodes import change_session_node, remove_session_node, session_node_state
 
@@ -48,13 +43,15 @@ class Change(Protocol):
 class Remove(Protocol):
     """Forget the node, with what of ours is on its server."""
 
-    def __call__(self, context: EffectsContext, open_write: OpenWrite, *, name: str, force: bool) -> Removed: ...
+    def __call__(
+        self, context: EffectsContext, open_write: OpenWrite, *, name: str, force: bool
+    ) -> RemovedServerNode: ...
 
 
 @dataclass(frozen=True, slots=True)
 class ServerKind:
     issue: Issue
-    state: Callable[[EffectsContext, int], MinioState]
+    state: Callable[[EffectsContext, int], ServerNodeState]
     change: Change
     remove: Remove
 

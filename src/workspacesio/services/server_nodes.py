@@ -1,5 +1,8 @@
-"""Adding a node on a server, of whatever kind: who may, what it may be called, its sealed secret, its record."""
+"""A node on a server, of whatever kind: what is said of it; and adding one, with its sealed secret and record."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,8 +15,29 @@ from workspacesio.domain.names import check_service_name
 from workspacesio.services.actors import Actor
 from workspacesio.services.audit import record
 from workspacesio.services.keys import Keyring
+from workspacesio.services.node_effects import PendingEffect
 from workspacesio.services.node_secrets import seal_secret
 from workspacesio.services.nodes import may_add_node
+
+OpenWrite = Callable[[], AbstractContextManager[tuple[Session, Actor, datetime]]]
+"""How a use case's transaction is opened: it gives (session, actor, now)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerNodeState:
+    """`problems` empty: the node can be used. `pending`: whose rights the server hasn't been told yet."""
+
+    version: str | None
+    problems: tuple[str, ...]
+    warnings: tuple[str, ...]
+    pending: tuple[PendingEffect, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedServerNode:
+    """`left_on_server`: what could not be removed there, in one sentence."""
+
+    left_on_server: str | None
 
 
 def add_server_node(

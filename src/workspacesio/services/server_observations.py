@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from workspacesio.database.tables import AuditRecord, Node, NodeEffect, Root
@@ -35,6 +35,23 @@ def repairs(session: Session, node: Node, now: datetime) -> list[str]:
     )
     found = [f"{one.at:%Y-%m-%d %H:%M} UTC: {text}" for one in records for text in one.details["repaired"]]
     return found[:MAX_REPAIRS]
+
+
+def same_servers(session: Session, node: Node) -> list[str]:
+    """Other nodes of the operator's that lead to this server: rights on one of them say nothing of the other."""
+    same = [Node.endpoint == node.endpoint]
+    if node.deployment_id is not None:
+        same.append(Node.deployment_id == node.deployment_id)
+    names = session.scalars(
+        select(Node.name)
+        .where(Node.id != node.id, Node.operator_id == node.operator_id, or_(*same))
+        .order_by(Node.name)
+    )
+    return [
+        f"The node {name!r} is on the same server: a folder that is a workspace on both has two owners, and what "
+        "is taken back on one is still given on the other."
+        for name in names
+    ]
 
 
 def gone_buckets(session: Session, node_id: int, found: Collection[str]) -> list[str]:

@@ -25,12 +25,12 @@ from workspacesio.services.authorization import find_node
 from workspacesio.services.effect_writing import EffectsContext
 from workspacesio.services.key_expiry import Taken, last_keys
 from workspacesio.services.keys import Keyring
-from workspacesio.services.minio_nodes import MinioState, OpenWrite, Removed
 from workspacesio.services.node_addresses import allowed_addresses, is_of_administrator, told_problem
 from workspacesio.services.node_secrets import open_secret, seal_secret
 from workspacesio.services.nodes import remove_node, require_removable
 from workspacesio.services.server_fields import DEFAULT_REGION, server_address, server_secret
-from workspacesio.services.server_nodes import add_server_node
+from workspacesio.services.server_nodes import OpenWrite, RemovedServerNode, ServerNodeState, add_server_node
+from workspacesio.services.server_observations import same_servers
 from workspacesio.services.session_servers import SessionDriver, SessionServer
 
 REVOCATION_WARNING = (
@@ -188,14 +188,17 @@ def change_session_node(
         record(session, actor=actor, verb="node.change", target=name, now=now, details=details)
 
 
-def session_node_state(context: EffectsContext, node_id: int) -> MinioState:
+def session_node_state(context: EffectsContext, node_id: int) -> ServerNodeState:
     """How the node is now: asks the server, for some seconds at most. Raises NotFound, Unavailable."""
     driver = session_issuer(context, node_id)
     try:
         problems = tuple(unfitness(driver, context.clock()))
     except NodeError as error:
         problems = (str(error),)
-    return MinioState(None, problems, session_warnings(driver), ())
+    with context.database.read() as session:
+        node = session.get(Node, node_id)
+        same = () if node is None else tuple(same_servers(session, node))
+    return ServerNodeState(None, problems, (*session_warnings(driver), *same), ())
 
 
 def session_warnings(driver: SessionDriver) -> tuple[str, ...]:
@@ -210,15 +213,15 @@ def remove_session_node(
     *,
     name: str,
     force: bool,
-) -> Removed:
+) -> RemovedServerNode:
     """Forget the node. Its keys go on until they expire, as the answer says. Raises as `remove_node`."""
     with open_write() as (session, actor, now):
         node = require_removable(session, actor=actor, name=name, force=force, now=now)
         ends = last_keys(session, [Taken(node.id, None, None)], now=now).get(node.id)
         remove_node(session, actor=actor, name=name, force=force, now=now)
     if ends is None:
-        return Removed(None)
-    return Removed(
+        return RemovedServerNode(None)
+    return RemovedServerNode(
         f"Keys that were issued before work on the server until {ends:%Y-%m-%d %H:%M} UTC; take the access key's "
         "rights away there to end them now."
     )
