@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks import dataset, load, subject
+from benchmarks import dataset, load, steps, subject
 from benchmarks.endpoint import Endpoint
 from servers.installed import installed
 
@@ -74,7 +74,19 @@ def commands(loadgen: str) -> list[Reading]:
         ]
 
 
-ALONE: dict[str, Callable[[str], list[Reading]]] = {"million": million_files, "commands": commands}
+def small_get(loadgen: str) -> list[Reading]:
+    """Processor time of a GET of 1 KiB when it is answered after each of its steps."""
+    return [
+        Reading(f"GET 1 KiB, answered when it is {steps.STEPS[step]}", value, "µs", None)
+        for step, value in steps.microseconds(loadgen).items()
+    ]
+
+
+ALONE: dict[str, Callable[[str], list[Reading]]] = {
+    "million": million_files,
+    "commands": commands,
+    "steps": small_get,
+}
 
 
 def _mc_alias(endpoint: Endpoint) -> dict[str, str]:

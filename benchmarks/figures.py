@@ -51,7 +51,8 @@ FIGURES = (
         "requests/s",
         goal=2,
         nginx=True,
-        in_the_way="a request takes some twenty system calls; most of its processor time is the interpreter's",
+        in_the_way="what each of its steps costs stands below: with two cores that the load shares, the goal "
+        "leaves less for all of them than signature and rights take in the interpreter",
     ),
     Figure(
         "get-64m",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from benchmarks import dataset
@@ -15,16 +15,22 @@ _USER = "bench"
 
 
 @contextmanager
-def start_workspacesio(data_dir: str, *, durability: str = "process") -> Iterator[Endpoint]:
+def start_workspacesio(
+    data_dir: str, *, durability: str = "process", before_command: Sequence[str] = (), path: str = ""
+) -> Iterator[Endpoint]:
     """Serves the bucket's folder in `data_dir` with fresh state; yields its endpoint.
 
     `durability` is WIO_DURABILITY. The folder `all` is imported as one workspace, and the load uses one
-    credential for all that its owner reaches.
+    credential for all that its owner reaches. `before_command` gets the command's words after its own, with
+    `path` as PYTHONPATH.
     """
     folder = os.path.join(data_dir, dataset.BUCKET)
     with tempfile.TemporaryDirectory(prefix="workspacesio-bench-") as base:
         service = Service(folder, base=base, options=["--bucket", dataset.BUCKET])
         service.environment["WIO_DURABILITY"] = durability
+        service.before_command += before_command
+        if path:
+            service.environment["PYTHONPATH"] = path
         service.start()
         try:
             yield _endpoint(service)
