@@ -12,12 +12,15 @@ TESTS ?= tests
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
 
-install: $(VENV)/.installed  ## Make the Python environment .venv
+install: $(VENV)/.dev  ## Make the Python environment .venv
 
-$(VENV)/.installed: requirements/dev.txt pyproject.toml scripts/install
-	@scripts/install "$(PYTHON)" "$(VENV)"
+$(VENV)/.dev: requirements/dev.txt pyproject.toml scripts/install
+	@scripts/install "$(PYTHON)" "$(VENV)" dev
 
-run: install  ## Start the service on DIR=… (a small sample folder if unset)
+$(VENV)/.server: requirements/server.txt pyproject.toml scripts/install
+	@scripts/install "$(PYTHON)" "$(VENV)" server
+
+run: $(VENV)/.server  ## Start the service on DIR=… (a small sample folder if unset)
 	@WIO_USER_PATH="$$PATH" PATH="$(CURDIR)/$(BIN):$$PATH" scripts/run "$(DIR)"
 
 test-servers: install  ## Install the real servers that tests and benchmarks need
