@@ -1,0 +1,105 @@
+"""Wildcards: one meaning, as a walk through the pattern and as the regular expression that engines are given."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workspacesio.domain.search_patterns import (
+    Wild,
+    fits_name,
+    fits_path,
+    fold_pattern,
+    is_wild,
+    literal_pattern,
+    name_expression,
+    path_expression,
+    pattern_parts,
+)
+
+patterns = st.text("ab/.*?\\é", max_size=8) | st.text(max_size=4)
+names = st.text("ab/.*?\\é\n", max_size=9) | st.text(max_size=4)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fitting", "others"),
+    [
+        ("tif", ["a.tif", "tif", "atifb"], ["ti", ""]),
+        ("*.tif", ["a.tif", ".tif"], ["a.tiff", "tif"]),
+        ("img_??.jpg", ["img_01.jpg"], ["img_1.jpg", "img_001.jpg"]),
+        ("a*b*c", ["abc", "axbxc", "abcbc"], ["ab", "abcd"]),
+        ("a**c", ["ac", "abc"], ["abcd"]),
+        ("*", ["", "a"], []),
+        ("?", ["a", "\n", "é"], ["", "ab"]),
+        (r"a\*b", ["a*b", "xa*bx"], ["axb"]),
+        (r"a\*b*", ["a*bc"], ["axbc"]),
+        ("a\\", ["a\\", "xa\\y"], ["a"]),
+        (r"\a", ["a"], ["\\b"]),
+        ("[ab]+.", ["[ab]+."], ["a", "ab"]),
+    ],
+)
+def test_names(pattern: str, fitting: list[str], others: list[str]) -> None:
+    for name in [*fitting, *others]:
+        assert fits_name(pattern, name) is (name in fitting)
+        assert bool(re.fullmatch(name_expression(pattern), name)) is (name in fitting)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fitting", "others"),
+    [
+        ("raw/**", ["raw/a", "raw/a/b", "raw/"], ["raw", "xraw/a", "rawb/a"]),
+        ("raw/*", ["raw/a", "raw/"], ["raw/a/b"]),
+        ("raw/*.tif", ["raw/a.tif"], ["raw/b/a.tif", "x/raw/a.tif"]),
+        ("raw/?.tif", ["raw/a.tif"], ["raw//.tif"]),
+        ("**/a.txt", ["a.txt", "x/a.txt", "x/y/a.txt"], ["xa.txt"]),
+        ("**a.txt", ["a.txt", "xa.txt", "x/a.txt"], ["a.txtb"]),
+        ("**/raw/**", ["raw/a", "x/raw/a"], ["xraw/a"]),
+        ("**/", ["", "a/"], ["a"]),
+        ("**", ["", "a", "a/b"], []),
+        ("*/**/b", ["a/x/b", "a/x/y/b"], ["a/b"]),
+        ("a", ["a"], ["ab", "x/a"]),
+        ("**x*y", ["x/xy", "axby"], ["x/y"]),
+    ],
+)
+def test_paths(pattern: str, fitting: list[str], others: list[str]) -> None:
+    for path in [*fitting, *others]:
+        assert fits_path(pattern, path) is (path in fitting)
+        assert bool(re.fullmatch(path_expression(pattern), path)) is (path in fitting)
+
+
+@given(patterns, names)
+def test_the_expressions_for_engines_mean_the_same(pattern: str, name: str) -> None:
+    assert fits_name(pattern, name) == bool(re.fullmatch(name_expression(pattern), name))
+    assert fits_path(pattern, name) == bool(re.fullmatch(path_expression(pattern), name))
+
+
+@given(names)
+def test_a_literal_pattern_means_itself(name: str) -> None:
+    assert not is_wild(literal_pattern(name))
+    assert "".join(map(str, pattern_parts(literal_pattern(name)))) == name
+    assert fits_path(literal_pattern(name), name)
+    assert fits_name(literal_pattern(name), f"x{name}y")
+
+
+@given(patterns)
+def test_folding_keeps_what_is_wild(pattern: str) -> None:
+    folded = fold_pattern(pattern)
+    assert fold_pattern(folded) == folded
+    assert [part for part in pattern_parts(folded) if isinstance(part, Wild)] == [
+        part for part in pattern_parts(pattern) if isinstance(part, Wild)
+    ]
+
+
+def test_folding_is_of_the_letters() -> None:
+    assert fold_pattern(r"IMG_*\*É") == r"img_*\*é"
+
+
+def test_no_pattern_explodes() -> None:
+    began = time.monotonic()
+    assert not fits_path("*a" * 10 + "b", "a" * 1000)
+    assert not fits_path("**a" * 10 + "b", "a" * 1000)
+    assert time.monotonic() - began < 5
