@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -32,10 +33,18 @@ from workspacesio.database.facts import (
     load_root_target,
     load_workspace_target,
 )
+from workspacesio.database.index_tables import Crawl
 from workspacesio.database.sessions import Database
 from workspacesio.database.tables import Group, Node, Root, Workspace
 from workspacesio.database.visibility import readable_buckets, readable_folders, seen_workspaces
-from workspacesio.database.visible_places import owned_workspaces, seen_groups, seen_nodes, seen_roots
+from workspacesio.database.visible_places import (
+    managed_roots,
+    owned_workspaces,
+    seen_crawls,
+    seen_groups,
+    seen_nodes,
+    seen_roots,
+)
 from workspacesio.domain.facts import Caller, Narrowing, NodeFacts, RootFacts, ShareFacts, Target
 from workspacesio.domain.permissions import Denied, decide
 from workspacesio.domain.vocabulary import Action, Level, RootType, SubjectKind
@@ -59,6 +68,7 @@ def test_listings_agree_with_the_decision(database: Database, world: World, narr
     clear(database)
     with database.engine.begin() as connection:
         world.save(connection)
+        _save_crawls(connection, world)
     with database.read() as session:
         _facts_are_the_worlds(session, world)
         for user in USERS:
@@ -67,6 +77,7 @@ def test_listings_agree_with_the_decision(database: Database, world: World, narr
                 assert caller == world.caller(user, narrowing)
                 _check_workspaces(session, world, caller)
                 _check_places(session, world, caller)
+                _check_crawls(session, world, caller)
 
 
 def _check_workspaces(session: Session, world: World, caller: Caller) -> None:
@@ -128,6 +139,35 @@ def _check_places(session: Session, world: World, caller: Caller) -> None:
         if decide(caller, Action.SEE_WORKSPACE, world.target(number), NOW)
         and world.workspaces[number].owner == caller.user_id
     ]
+
+
+def _save_crawls(connection: Connection, world: World) -> None:
+    """One of each root, and one of each workspace."""
+    rows = [{"root_id": number, "workspace_id": None} for number in world.roots]
+    rows += [{"root_id": row.root, "workspace_id": number} for number, row in world.workspaces.items()]
+    for row in rows:
+        connection.execute(insert(Crawl).values(state="done", reason="request", created_at=NOW, **row))
+
+
+def _check_crawls(session: Session, world: World, caller: Caller) -> None:
+    """Seen are those of what the caller, with a key that isn't narrowed to reading, might start."""
+
+    def may(action: Action, target: Target) -> bool:
+        verdict = decide(caller, action, target, NOW)
+        return bool(verdict) or verdict == Denied("narrowed_to_reading")
+
+    roots = [
+        number
+        for number, row in world.roots.items()
+        if may(Action.CHANGE_ROOT, Target(world.nodes[row.node], row.facts))
+    ]
+    assert sorted(session.scalars(managed_roots(caller))) == sorted(roots)
+    workspaces = [number for number in world.workspaces if may(Action.CRAWL_WORKSPACE, world.target(number))]
+    seen = session.execute(
+        select(Crawl.root_id, Crawl.workspace_id).where(Crawl.id.in_(seen_crawls(caller)))
+    ).all()
+    assert sorted(root for root, workspace in seen if workspace is None) == sorted(roots)
+    assert sorted(workspace for _, workspace in seen if workspace is not None) == sorted(workspaces)
 
 
 def _facts_are_the_worlds(session: Session, world: World) -> None:

@@ -393,13 +393,21 @@ class ObjectEvent(Base):
     """The journal of what happened to objects; consumers claim rows, streams read them in their order.
 
     What a node's server told has its `sequencer`, which orders what happened to one key (as text of equal length),
-    and `arrival`, a digest of the message, so that one that is told twice is kept once.
+    and `arrival`, a digest of the message, so that one that is told twice is kept once. `indexed`: the index holds
+    what was found at the key after it.
     """
 
     __tablename__ = "object_events"
     __table_args__ = (
         Index("ix_object_events_node_id_bucket_id", "node_id", "bucket", "id"),
         Index("uq_object_events_arrival", "arrival", unique=True),
+        Index(
+            "ix_object_events_not_indexed",
+            "node_id",
+            "id",
+            sqlite_where=text("NOT indexed"),
+            postgresql_where=text("NOT indexed"),
+        ),
         NEVER_REUSED,
     )
 
@@ -415,6 +423,7 @@ class ObjectEvent(Base):
     etag: Mapped[str | None] = mapped_column(Text)
     sequencer: Mapped[str | None] = mapped_column(String(64))
     arrival: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    indexed: Mapped[bool] = mapped_column(server_default=false(), default=False)
 
 
 class EventSource(Base):

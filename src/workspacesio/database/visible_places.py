@@ -4,12 +4,16 @@
     seen_roots(caller)          ids of the roots that the caller manages, or may create workspaces in
     seen_groups(caller)         ids of the groups that the caller belongs to, or all for an administrator
     owned_workspaces(caller)    ids of the caller's own workspaces
+    managed_roots(caller)       ids of the roots that the caller manages
+    seen_crawls(caller)         ids of the crawls of roots that the caller manages, or of their own workspaces
 
-Twins of `domain.permissions.decide` for SEE_NODE, SEE_ROOT and SEE_GROUP; a test holds them together.
+Twins of `domain.permissions.decide` for SEE_NODE, SEE_ROOT, SEE_GROUP, and, for what an unnarrowed key starts,
+CHANGE_ROOT and CRAWL_WORKSPACE; tests hold them together.
 """
 
 from sqlalchemy import ColumnElement, Select, and_, false, or_, select, true
 
+from workspacesio.database.index_tables import Crawl
 from workspacesio.database.tables import Group, Node, Root, RootCreator, RootManager, Workspace
 from workspacesio.database.visibility import operates
 from workspacesio.domain.facts import Caller
@@ -38,6 +42,28 @@ def seen_roots(caller: Caller) -> Select[int]:
         .join(Node, Node.id == Root.node_id)
         .where(or_(operates(caller), manages, creates), _sees_places(caller))
     )
+
+
+def managed_roots(caller: Caller) -> Select[int]:
+    """A key that was narrowed to workspaces shows none."""
+    return _managed(caller).where(_sees_places(caller))
+
+
+def seen_crawls(caller: Caller) -> Select[int]:
+    """What is said of a crawl is how many entries there are and their bytes: not for whoever has a share only."""
+    within = select(Workspace.id).where(
+        or_(Workspace.owner_id == caller.user_id, Workspace.root_id.in_(_managed(caller)))
+    )
+    if caller.narrowing.workspaces is not None:
+        within = within.where(Workspace.id.in_(sorted(caller.narrowing.workspaces)))
+    of_roots = and_(Crawl.workspace_id.is_(None), Crawl.root_id.in_(managed_roots(caller)))
+    enabled = true() if caller.enabled else false()
+    return select(Crawl.id).where(or_(of_roots, Crawl.workspace_id.in_(within)), enabled)
+
+
+def _managed(caller: Caller) -> Select[int]:
+    manages = Root.id.in_(select(RootManager.root_id).where(RootManager.user_id == caller.user_id))
+    return select(Root.id).join(Node, Node.id == Root.node_id).where(or_(operates(caller), manages))
 
 
 def seen_groups(caller: Caller) -> Select[int]:

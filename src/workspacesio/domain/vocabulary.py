@@ -95,6 +95,34 @@ class AddNodePolicy(StrEnum):
     NOBODY = "nobody"
 
 
+class IndexLevel(StrEnum):
+    """What of a root's objects is searchable: nothing, what listings show, metadata too, the content too."""
+
+    NONE = "none"
+    NAMES = "names"
+    METADATA = "metadata"
+    CONTENT = "content"
+
+
+class CrawlState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class CrawlReason(StrEnum):
+    """Why a crawl was wanted. UNHEARD: changes may have been made that nobody told of."""
+
+    REQUEST = "request"
+    IMPORT = "import"
+    CREATE = "create"
+    SETTINGS = "settings"
+    SCHEDULE = "schedule"
+    UNHEARD = "unheard"
+
+
 class Action(StrEnum):
     """Everything that can be decided, `area.verb`. The area says what the target must name."""
 
@@ -111,6 +139,7 @@ class Action(StrEnum):
     DELETE_WORKSPACE = "workspace.delete"
     HAND_OVER_WORKSPACE = "workspace.hand_over"
     RELEASE_WORKSPACE = "workspace.release"
+    CRAWL_WORKSPACE = "workspace.crawl"
 
     # A root.
     SEE_ROOT = "root.see"

@@ -15,10 +15,11 @@ from sqlalchemy.orm import Session
 from workspacesio.database.tables import Node, Root, Usage, User, Workspace
 from workspacesio.domain.errors import Conflict, Invalid, WorkspacesIOError
 from workspacesio.domain.names import check_workspace_name, numbered_name, workspace_name_from_folder
-from workspacesio.domain.vocabulary import Action, RootType
+from workspacesio.domain.vocabulary import Action, CrawlReason, RootType
 from workspacesio.services.actors import Actor
 from workspacesio.services.audit import record
 from workspacesio.services.authorization import find_root
+from workspacesio.services.crawl_requests import request_crawl
 from workspacesio.services.expressible import check_stays, untellable
 from workspacesio.services.prefixes import workspace_place_problem
 from workspacesio.services.users import user_named
@@ -126,6 +127,14 @@ def import_folders(
             raise Conflict("Workspaces were changed while the folders were walked; import again.")
         workspace = insert_workspace(
             session, name=one.name, owner_id=one.owner_id, root=row, prefix=one.prefix, imported=True, now=now
+        )
+        request_crawl(
+            session,
+            root_id=row.id,
+            workspace_id=workspace.id,
+            reason=CrawlReason.IMPORT,
+            requested_by=actor.user_id,
+            now=now,
         )
         usage = session.get_one(Usage, workspace.id)
         found = counted[one.folder]

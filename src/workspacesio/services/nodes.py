@@ -15,6 +15,7 @@ from workspacesio.domain.vocabulary import Action, FolderLayout, NodeKind
 from workspacesio.services.actors import Actor
 from workspacesio.services.audit import record
 from workspacesio.services.authorization import find_node, require, require_service
+from workspacesio.services.crawl_requests import request_crawls_of_node
 from workspacesio.services.node_folders import CheckedFolder, check_no_overlap
 from workspacesio.services.sign_in_limits import begin_node_attempt
 
@@ -151,12 +152,15 @@ def change_folder_node(
     node = find_node(session, actor=actor, name=name, action=Action.CHANGE_NODE, now=now)
     if node.kind != NodeKind.FOLDER:
         raise Conflict(f"The node {name} is no folder; change its keys or addresses.", code="node_kind")
+    shown_before = node.serve_owner_only, node.cross_filesystems
     if read_only is not None:
         node.read_only = read_only
     if serve_owner_only is not None:
         node.serve_owner_only = serve_owner_only
     if cross_filesystems is not None:
         node.cross_filesystems = cross_filesystems
+    if (node.serve_owner_only, node.cross_filesystems) != shown_before:
+        request_crawls_of_node(session, node_id=node.id, now=now)
     details = {
         "read_only": node.read_only,
         "serve_owner_only": node.serve_owner_only,
