@@ -462,6 +462,51 @@ class DriverContract:
 
     # --- metadata -------------------------------------------------------------------------------------------
 
+    def test_what_is_at_keys_is_what_a_listing_shows(self, run: Any) -> None:
+        async def scenario(h: Harness) -> None:
+            keys = ["k", "a/k", "a/b/k", "a-b/k", "ä/ö", "a/b/"]
+            for key in keys:
+                await h.put(key, b"" if key.endswith("/") else key.encode())
+            absent = ["", "x", "a", "a/", "a/b", "a/b/k/", "a/b/k/y", "k/", "no/such"]
+            absent += ["../k", "a//k", "a/\0", "\udcff"]
+            scope = Scope(h.bucket, h.boundary)
+            asked = [h.boundary + key for key in [*absent, *keys, *keys]]
+            told = await h.driver.stat_objects(scope, asked)
+            page = await h.driver.list_objects(scope, ListRequest(h.boundary))
+            shown = {one.key: (one.size, one.etag) for one in page.objects}
+            assert told[: len(absent)] == [None] * len(absent)
+            found = {one.key: (one.size, one.etag) for one in told if one is not None}
+            assert found == shown
+            assert len(found) == len(keys)
+            times = {one.key: one.modified for one in page.objects}
+            assert all(abs(times[one.key] - one.modified / 1e6) < 1 for one in told if one is not None)
+            assert told[len(absent) :] == [*told[len(absent) : len(absent) + len(keys)]] * 2
+
+        run(scenario)
+
+    def test_a_stamp_changes_with_the_object(self, run: Any) -> None:
+        async def scenario(h: Harness) -> None:
+            async def stamp() -> int:
+                (found,) = await h.driver.stat_objects(Scope(h.bucket, h.boundary), [h.boundary + "k"])
+                assert found is not None
+                return found.stamp
+
+            stamps = []
+            for data in (b"one", b"two", b"three"):
+                await h.put("k", data)
+                stamps.append(await stamp())
+            assert await stamp() == stamps[-1]
+            assert len({*stamps, 0}) == 4
+
+        run(scenario)
+
+    def test_nothing_is_told_of_a_missing_bucket(self, run: Any) -> None:
+        async def scenario(h: Harness) -> None:
+            with pytest.raises(NoSuchBucket):
+                await h.driver.stat_objects(Scope("no-such-bucket", ""), ["k"])
+
+        run(scenario)
+
     def test_set_metadata(self, run: Any) -> None:
         async def scenario(h: Harness) -> None:
             await h.put("k", b"data", full_metadata())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.server
+import io
 import secrets
 import threading
 from typing import ClassVar
@@ -14,9 +15,12 @@ from servers.minio import minio
 from servers.s3_server import S3Server
 from workspacesio.nodes.addresses import AllowedAddresses, is_never_allowed, plain_address
 from workspacesio.nodes.errors import NodeDown, NoSuchBucket
+from workspacesio.nodes.minio import driver as minio_driver
+from workspacesio.nodes.minio import listing_pages
 from workspacesio.nodes.minio.administration import Administration
 from workspacesio.nodes.minio.connection import AddressNotAllowed, Connection, NotPermitted, ServerAccess
 from workspacesio.nodes.minio.driver import MinioDriver
+from workspacesio.nodes.minio.object_stats import stat_by_listing, stat_object
 from workspacesio.nodes.minio.sts import assume_role
 from workspacesio.nodes.values import ListRequest, ObjectAddress, Preconditions, Scope
 from workspacesio.services.storage import Storage
@@ -100,6 +104,66 @@ def test_a_bucket_that_is_not_there(driver: MinioDriver) -> None:
         list(driver.objects("no-such-bucket", ""))
     with pytest.raises(NoSuchBucket):
         driver.folders("no-such-bucket", "")
+
+
+def test_what_is_at_keys_now(driver: MinioDriver, minio_server: S3Server, bucket: str) -> None:
+    keys = ["a/1", "a/b c+%2F", "a/é/𝔞", "a/marker/", "a/x"]
+    fill(minio_server, bucket, *(key for key in keys if key != "a/marker/"))
+    client = minio_server.boto3_client()
+    client.put_object(Bucket=bucket, Key="a/marker/", Body=b"")
+    absent = ["a/0", "a/", "a", "a/x/", "a/x/y", "a//1", "a/../1", "a/" + "n" * 1100]
+    told = asyncio.run(driver.stat_objects(Scope(bucket, "a/"), absent + keys))
+    assert told[: len(absent)] == [None] * len(absent)
+    shown = [(one.key, one.size, one.etag, int(one.modified) * 1_000_000) for one in driver.objects(bucket, "a/")]
+    found = [one for one in told if one is not None]
+    assert sorted((one.key, one.size, one.etag, one.modified) for one in found) == shown
+    client.put_object(Bucket=bucket, Key="a/x", Body=b"more")
+    (again,) = asyncio.run(driver.stat_objects(Scope(bucket, "a/"), ["a/x"]))
+    assert again is not None
+    assert again.stamp != found[-1].stamp
+
+
+def test_an_object_whose_head_is_refused_is_told_from_the_listing(minio_server: S3Server, bucket: str) -> None:
+    """MinIO answers HEAD of an object that is encrypted with a customer's key with 400; that key needs TLS."""
+    driver = driver_of(minio_server)
+    fill(minio_server, bucket, "a/x", "a/xy")
+    by_head = asyncio.run(driver.stat_objects(Scope(bucket, ""), ["a/x"]))[0]
+    assert stat_by_listing(driver.s3, bucket, "a/x") == by_head
+    assert stat_by_listing(driver.s3, bucket, "a/") is None
+    assert stat_by_listing(driver.s3, bucket, "a/../x") is None
+
+
+def test_many_keys_that_lie_together_are_told_by_pages(
+    minio_server: S3Server, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = driver_of(minio_server)
+    near = [f"a/near {number}+/k" for number in range(60)] + [f"a/{number:03}" for number in range(60)]
+    far = [f"far/{number}/{name}" for number in range(40) for name in "abcd"]
+    near.append("a/")
+    for key in [*near, *far]:
+        driver.s3.put_object(bucket, key, io.BytesIO(key.encode()), len(key))
+    asked = near[::2] + [f"a/absent{number}" for number in range(60)] + [f"{key}x" for key in near[:20]]
+    one_by_one = [stat_object(driver.s3, bucket, key) for key in asked]
+    heads = []
+    monkeypatch.setattr(minio_driver, "stat_object", lambda *place: (heads.append(place), stat_object(*place))[1])
+    assert asyncio.run(driver.stat_objects(Scope(bucket, "a/"), asked)) == one_by_one
+    assert sum(found is not None for found in one_by_one) == 61
+    assert len(heads) < 30
+    monkeypatch.setattr(listing_pages, "PAGE_KEYS", 20)
+    assert asyncio.run(driver.stat_objects(Scope(bucket, "a/"), asked)) == one_by_one
+    monkeypatch.setattr(listing_pages, "PAGE_KEYS", 40)
+    assert asyncio.run(driver.stat_objects(Scope(bucket, "a/"), asked)) == one_by_one
+    heads.clear()
+    scattered = far[::40] + [f"none/{number}/x" for number in range(0, 200, 2)]
+    assert [one is not None for one in asyncio.run(driver.stat_objects(Scope(bucket, ""), scattered))] == [
+        key in far for key in scattered
+    ]
+
+
+def test_nothing_is_told_of_keys_in_a_missing_bucket(driver: MinioDriver) -> None:
+    for keys in (["a/x"], [f"a/{number}" for number in range(200)]):
+        with pytest.raises(NoSuchBucket):
+            asyncio.run(driver.stat_objects(Scope("no-such-bucket", ""), keys))
 
 
 def test_buckets(driver: MinioDriver, bucket: str) -> None:

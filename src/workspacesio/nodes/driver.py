@@ -34,6 +34,7 @@ from workspacesio.nodes.values import (
     Published,
     RequestedPart,
     Scope,
+    StoredObject,
     UploadInfo,
     UploadMarker,
 )
@@ -123,6 +124,13 @@ class StorageDriver(Protocol):
     async def buckets(self) -> list[BucketInfo]: ...
 
     async def list_objects(self, scope: Scope, request: ListRequest) -> ListPage: ...
+
+    async def stat_objects(self, scope: Scope, keys: Sequence[str]) -> list[StoredObject | None]:
+        """What is at each of these keys now, as `list_objects` would show it; None where that is nothing.
+
+        No object is opened. Keys begin with the boundary. Raises NoSuchBucket.
+        """
+        ...
 
     async def delete(
         self, address: ObjectAddress, preconditions: Preconditions = NO_PRECONDITIONS

@@ -125,6 +125,20 @@ class ObjectSummary(NamedTuple):
     checksum_algorithm: str | None = None
 
 
+class StoredObject(NamedTuple):
+    """What a listing would show of one key, as the index keeps it.
+
+    `modified`: microseconds since 1970 UTC, on servers in whole seconds, since HEAD tells no more. `stamp`: of 64
+    bits, signed, never 0; it changes with every change of the object (`stamps.py`).
+    """
+
+    key: str
+    size: int
+    modified: int
+    etag: str
+    stamp: int
+
+
 @dataclass(frozen=True, slots=True)
 class ListRequest:
     """`after` is exclusive: the listing goes on behind this key or common prefix ('' begins at the start)."""

@@ -22,6 +22,7 @@ from workspacesio.nodes.folder.resolve import NodeTree, check_key
 from workspacesio.nodes.folder.snapshots import Snapshots
 from workspacesio.nodes.folder.staged import StagedBody, check_takes_content
 from workspacesio.nodes.folder.staging import Staging
+from workspacesio.nodes.folder.stats import stat_objects
 from workspacesio.nodes.folder.upload_listing import Uploads
 from workspacesio.nodes.values import (
     FIRST_UPLOAD,
@@ -39,6 +40,7 @@ from workspacesio.nodes.values import (
     Preconditions,
     RequestedPart,
     Scope,
+    StoredObject,
     UploadInfo,
     UploadMarker,
 )
@@ -130,6 +132,9 @@ class FolderDriver:
     def _list_objects(self, scope: Scope, request: ListRequest) -> ListPage:
         self.node.tree.check()
         return list_folder(self.node.tree, self.node.records, self._snapshots, scope, request)
+
+    async def stat_objects(self, scope: Scope, keys: Sequence[str]) -> list[StoredObject | None]:
+        return await self.node.in_thread(stat_objects, self.node.tree, self.node.records, scope, keys)
 
     # --- objects --------------------------------------------------------------------------------------------
 

@@ -129,10 +129,14 @@ class Sight:
             return None
         return found
 
-    def link(self, way: Way, name: str) -> tuple[bytes, os.stat_result] | None:
-        """Where the link `name` in the folder `way` leads to, and the stat of that file or folder."""
+    def link(self, way: Way, name: str, *, beneath: bool = False) -> tuple[bytes, os.stat_result] | None:
+        """Where the link `name` in the folder `way` leads to, and the stat of that file or folder.
+
+        `beneath`: only what lies beneath that folder, and so within every share that holds the link.
+        """
+        boundary = way.place if beneath else self.boundary
         try:
-            target = self.tree.follow(self.boundary, join(way.place, name.encode()), (*way.visited, way.place))
+            target = self.tree.follow(boundary, join(way.place, name.encode()), (*way.visited, way.place))
         except OSError as error:
             entry_left_out(error)
             return None

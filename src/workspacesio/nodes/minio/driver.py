@@ -7,7 +7,7 @@ to complete one.
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
@@ -18,6 +18,7 @@ from workspacesio.nodes.errors import NoSuchBucket
 from workspacesio.nodes.minio.administration import Administration
 from workspacesio.nodes.minio.connection import Connection, RequestRefused, failures
 from workspacesio.nodes.minio.identity import Identity
+from workspacesio.nodes.minio.object_stats import MANY, require_bucket, stat_by_pages, stat_object
 from workspacesio.nodes.minio.reach import AT_ONCE
 from workspacesio.nodes.values import (
     FIRST_UPLOAD,
@@ -31,6 +32,7 @@ from workspacesio.nodes.values import (
     ObjectSummary,
     Preconditions,
     Scope,
+    StoredObject,
     UploadInfo,
     UploadMarker,
 )
@@ -70,6 +72,18 @@ class ServerStorage:
 
     async def list_objects(self, scope: Scope, request: ListRequest) -> ListPage:
         return await self._in_thread(self._list, scope.bucket, request)
+
+    async def stat_objects(self, scope: Scope, keys: Sequence[str]) -> list[StoredObject | None]:
+        alone = sorted(set(keys))
+        found: dict[str, StoredObject | None] = {}
+        if len(alone) >= MANY:
+            listed, alone = await self._in_thread(stat_by_pages, self._opened.s3, scope.bucket, alone)
+            found |= listed
+        asked = [self._in_thread(stat_object, self._opened.s3, scope.bucket, key) for key in alone]
+        found |= dict(zip(alone, await asyncio.gather(*asked), strict=True))
+        if len(found) < len(set(keys)) or None in found.values():
+            await self._in_thread(require_bucket, self._opened.s3, scope.bucket)
+        return [found.get(key) for key in keys]
 
     async def delete(
         self, address: ObjectAddress, preconditions: Preconditions = NO_PRECONDITIONS
