@@ -9,6 +9,7 @@ from workspacesio.api.context import ServerContext
 from workspacesio.cli.server.parent_death import die_with_parent
 from workspacesio.cli.server.state import ServerState, prepare_state
 from workspacesio.cli.server.stopping import is_stopping
+from workspacesio.index.opening import IndexReader
 from workspacesio.s3.app import Endpoint
 from workspacesio.s3.context import EndpointSettings
 from workspacesio.services.authority import DatabaseAuthority
@@ -44,6 +45,7 @@ def make_api() -> object:
             keyring=state.keyring,
             drivers=Drivers(database, state.settings, state.keyring),
             clock=utc_now,
+            index=IndexReader(state.settings, state.database_url),
             stopping=is_stopping,
         )
     )

@@ -15,6 +15,9 @@ from workspacesio.cli.server.upkeep import Upkeep
 from workspacesio.domain.errors import Unavailable
 
 ROLES = ("api", "s3", "worker")
+INDEX = "index"
+"""A process of its own beside the worker's: it may be busy for hours, and crash in a library."""
+WORKER_PARTS = ("worker", INDEX)
 
 
 def run_role(
@@ -28,6 +31,7 @@ def run_role(
         "api": lambda: _serve_api(listening, when_running),
         "s3": lambda: serve_endpoint(listening, state.settings.workers, when_running),
         "worker": lambda: asyncio.run(_work(state, when_running)),
+        INDEX: lambda: _index(state, when_running),
     }
     try:
         runners[role]()
@@ -57,6 +61,13 @@ def _serve_api(listening: Listening, when_running: Callable[[], None]) -> None:
     )
     server.on_startup(when_running)
     server.serve()
+
+
+def _index(state: ServerState, when_running: Callable[[], None]) -> None:
+    from workspacesio.cli.server.index_worker import run_index_worker
+
+    if status := run_index_worker(state, when_running):
+        raise SystemExit(status)
 
 
 async def _work(state: ServerState, when_running: Callable[[], None]) -> None:

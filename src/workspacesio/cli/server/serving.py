@@ -4,6 +4,7 @@ import argparse
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 from workspacesio.cli.server.announcement import Prepared, announce, announce_part
 from workspacesio.cli.server.listening import Listening, read_listening
 from workspacesio.cli.server.readiness import wait_until_ready
-from workspacesio.cli.server.roles import ROLES, run_role
+from workspacesio.cli.server.roles import INDEX, ROLES, WORKER_PARTS, run_role
 from workspacesio.cli.server.state import ServerState, hold_state_folder, prepare_state
 from workspacesio.cli.server.supervisor import Supervisor
 from workspacesio.database.migrate import migrate
@@ -39,8 +40,10 @@ def serve(arguments: argparse.Namespace) -> int:
         try:
             listening = read_listening(arguments)
             migrate(state.database_url)
+            say = partial(announce_part, arguments.role, listening, state.settings)
+            if arguments.role == "worker":
+                return _parts(WORKER_PARTS, listening, state).run(say)
             if arguments.role != "all":
-                say = partial(announce_part, arguments.role, listening, state.settings)
                 return run_role(arguments.role, listening, state, say)
             return _supervise(listening, state, _prepare_service(state, arguments, folder))
         finally:
@@ -102,10 +105,15 @@ def _run_part(role: str, listening: Listening, state: ServerState) -> int:
         return 1
 
 
+def _parts(roles: Sequence[str], listening: Listening, state: ServerState) -> Supervisor:
+    parts = {role: partial(_run_part, role, listening, state) for role in roles}
+    return Supervisor(parts, dispensable=(INDEX,))
+
+
 def _supervise(listening: Listening, state: ServerState, prepared: Prepared) -> int:
     import workspacesio.cli.server.applications  # noqa: F401 - loaded once, before the parts are forked
 
-    supervisor = Supervisor({role: partial(_run_part, role, listening, state) for role in ROLES})
+    supervisor = _parts((*ROLES, INDEX), listening, state)
 
     def when_ready() -> None:
         if wait_until_ready(listening, supervisor.alive):

@@ -18,7 +18,7 @@ from workspacesio.settings import Settings
 LOCK_FILE = "serve.lock"
 DATABASE_FILE = "workspacesio.sqlite3"
 
-_OURS = frozenset({LOCK_FILE, DATABASE_FILE, "secret", "metadata", "locks", "listings", "lost+found"})
+_OURS = frozenset({LOCK_FILE, DATABASE_FILE, "secret", "metadata", "locks", "listings", "index", "lost+found"})
 """What a state folder may hold that was restored in part or only begun; and what a new filesystem holds."""
 
 

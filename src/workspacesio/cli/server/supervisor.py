@@ -2,7 +2,8 @@
 
 A part is a fork of this process, which has loaded the code once: that starts the service in a third of the time
 and shares its memory. Before it forks, this process has no threads and no connection open. A part that keeps
-dying ends the whole, so that whoever runs the service notices.
+dying ends the whole, so that whoever runs the service notices; one that the others can do without is started again
+after a longer pause.
 """
 
 import multiprocessing
@@ -10,7 +11,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkProcess
 from types import FrameType
@@ -18,18 +19,21 @@ from types import FrameType
 from workspacesio.cli.server.parent_death import die_with_parent
 
 RESTART_WINDOW_SECONDS = 60.0
+LONG_PAUSE_SECONDS = 30.0
 
 _STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(slots=True)
 class Part:
-    """One process. `restarts` are the times of its latest restarts, by the monotonic clock."""
+    """One process. `restarts` are the times of its latest restarts, `not_before` that of the next at the earliest,
+    by the monotonic clock."""
 
     role: str
     run: Callable[[], int]
     process: ForkProcess | None = None
     restarts: list[float] = field(default_factory=list)
+    not_before: float = 0.0
 
     @property
     def alive(self) -> bool:
@@ -39,19 +43,22 @@ class Part:
 class Supervisor:
     """`parts` are what each role runs in its own process, until it is told to stop; the result is its status.
 
-    A part that has ended is started again after `pause` seconds, `most` times a minute. One that doesn't end
-    within `stop_seconds` of being told to is killed.
+    A part that has ended is started again after `pause` seconds, `most` times a minute; beyond that all ends,
+    except for the parts named in `dispensable`, which have to wait. One that doesn't end within `stop_seconds` of
+    being told to is killed.
     """
 
     def __init__(
         self,
         parts: Mapping[str, Callable[[], int]],
         *,
+        dispensable: Collection[str] = (),
         pause: float = 1.0,
         most: int = 5,
         stop_seconds: float = 15.0,
     ) -> None:
         self._parts = [Part(role, run) for role, run in parts.items()]
+        self._dispensable = dispensable
         self._pause = pause
         self._most = most
         self._stop_seconds = stop_seconds
@@ -74,14 +81,23 @@ class Supervisor:
         return 0
 
     def alive(self) -> bool:
-        return not self._stopping and all(part.alive for part in self._parts)
+        needed = (part for part in self._parts if part.role not in self._dispensable)
+        return not self._stopping and all(part.alive for part in needed)
 
     def _look_after_parts(self) -> bool:
         for part in self._parts:
             if part.alive:
                 continue
             now = time.monotonic()
+            if now < part.not_before:
+                continue
             part.restarts = [at for at in part.restarts if now - at < RESTART_WINDOW_SECONDS]
+            if len(part.restarts) >= self._most and part.role in self._dispensable:
+                message = f"wio serve: the {part.role} part keeps ending; the others go on. See the lines above."
+                print(message, file=sys.stderr, flush=True)
+                part.restarts.clear()
+                part.not_before = now + LONG_PAUSE_SECONDS
+                continue
             if len(part.restarts) >= self._most:
                 print(f"wio serve: the {part.role} part keeps ending; see the lines above.", file=sys.stderr)
                 return False

@@ -5,15 +5,16 @@ import contextlib
 import logging
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 
 from workspacesio.cli.server.server_upkeep import ServerUpkeep
 from workspacesio.database.sessions import Database
-from workspacesio.database.tables import Credential, Node, ObjectEvent, OneTimeToken, SignIn, SignInAttempt
+from workspacesio.database.tables import Credential, Node, OneTimeToken, SignIn, SignInAttempt
 from workspacesio.domain.errors import WorkspacesIOError
 from workspacesio.nodes.errors import NodeError, NodeReadOnly
 from workspacesio.services.drivers import Drivers
 from workspacesio.services.keys import Keyring
+from workspacesio.services.old_events import forget_old_events
 from workspacesio.services.storage import wait_on
 from workspacesio.services.workspace_removal import continue_removals
 from workspacesio.settings import Settings
@@ -77,10 +78,7 @@ class Upkeep:
 
     def forget_old_rows(self, now: datetime) -> None:
         with self._database.journal() as session:
-            # The newest stays: who follows the events knows by it that none was taken back.
-            newest = select(func.max(ObjectEvent.id)).scalar_subquery()
-            old = ObjectEvent.at < now - EVENTS_KEPT
-            session.execute(delete(ObjectEvent).where(old, ObjectEvent.id < newest))
+            forget_old_events(session, before=now - EVENTS_KEPT, now=now)
             session.execute(delete(SignInAttempt).where(SignInAttempt.at < now - ATTEMPTS_KEPT))
             session.execute(delete(SignIn).where(SignIn.expires_at < now - EXPIRED_KEPT))
             session.execute(delete(OneTimeToken).where(OneTimeToken.expires_at < now - EXPIRED_KEPT))

@@ -1,0 +1,10 @@
+"""What an answer of the index says about itself besides the answer."""
+
+from typing import NamedTuple
+
+
+class Note(NamedTuple):
+    """`code` is stable and meant for programs, `sentence` for people."""
+
+    code: str
+    sentence: str

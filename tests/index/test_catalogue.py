@@ -1,0 +1,79 @@
+"""The catalogue is what was found, its sums are exact, and its numbers are given out once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from index.dict_engine import DictEngine
+from index.recorded import (
+    Clock,
+    Installed,
+    Model,
+    Random,
+    all_entries,
+    catalogued,
+    check_sums,
+    open_recorder,
+    serving,
+    settle,
+)
+from workspacesio.database.sessions import sqlite_url
+from workspacesio.index.catalogue import Catalogue
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def catalogue_url(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield sqlite_url(tmp_path / "index" / "catalogue.sqlite")
+        return
+    server = request.getfixturevalue("postgresql_server")
+    url = server.create_database()
+    yield url
+    server.drop_database(url)
+
+
+@pytest.fixture
+def catalogue(catalogue_url: str) -> Iterator[Catalogue]:
+    made = Catalogue(catalogue_url)
+    made.store.make(1, 0)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_changes_leave_what_was_found(catalogue: Catalogue, seed: int) -> None:
+    """Rows, sums of all folders, numbers and what the engine was told; the engine is away at times."""
+    clock, installed, model = Clock(), Installed(DictEngine), Model()
+    recorder, upkeep = open_recorder(catalogue, installed, clock)
+    changing = Random(seed, recorder=recorder, model=model)
+    known: dict[int, tuple[int, str]] = {}
+    for step in range(120):
+        changing.change()
+        if changing.random.random() < 0.3:
+            recorder.commit()
+        if changing.random.random() < 0.1:
+            clock.now += changing.random.choice([0.1, 3, 100])
+            upkeep.step()
+        if changing.random.random() < 0.1:
+            for engine in installed.engines.values():
+                assert isinstance(engine, DictEngine)
+                engine.calls_left = changing.random.choice([0, 1, 2, 5, None])
+        if step % 40 == 39:
+            for engine in installed.engines.values():
+                engine.calls_left = None  # type: ignore[attr-defined]
+            settle(recorder, upkeep, clock)
+            assert catalogued(catalogue) == model
+            check_sums(catalogue, model)
+            entries = all_entries(catalogue)
+            for number, entry in entries.items():
+                assert known.setdefault(number, (entry.workspace_id, entry.path)) == (
+                    entry.workspace_id,
+                    entry.path,
+                )
+            engine = serving(recorder).engine
+            assert isinstance(engine, DictEngine)
+            assert engine.committed == entries
+    recorder.close()

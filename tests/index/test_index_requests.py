@@ -1,0 +1,142 @@
+"""What the worker does when asked: rebuild, and compare the index with storage without changing either."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from index.crawl_world import NOW, CrawlWorld
+from index.recorded import Clock, catalogued, open_recorder, serving, settle
+from workspacesio.database.index_tables import IndexRequest
+from workspacesio.index.found import Found
+from workspacesio.index.opening import Engines
+from workspacesio.index.request_task import RequestTask
+from workspacesio.services.index_requests import index_requests, request_rebuild, request_verify
+from workspacesio.settings import Settings
+
+
+class Worker:
+    """A crawled world with a real engine, and the task."""
+
+    def __init__(self, base: Path) -> None:
+        self.world = CrawlWorld(base)
+        self.clock = Clock()
+        self.world.recorder.close()
+        engines = Engines(Settings(state_dir=base / "state"), 1)
+        self.world.recorder, self.upkeep = open_recorder(self.world.catalogue, engines, self.clock)
+        self.world.crawler = self.world.crawler_with()
+        self.woken: list[str] = []
+        self.context: Any = SimpleNamespace(
+            database=self.world.database,
+            settings=Settings(state_dir=base / "state"),
+            drivers=lambda _: self.world.driver,
+            recorder=self.world.recorder,
+            upkeep=self.upkeep,
+            clock=lambda: datetime.now(UTC),
+            stopping=lambda: False,
+            wake=self.woken.append,
+        )
+        self.task = RequestTask(self.context)
+
+    def settle(self) -> None:
+        settle(self.world.recorder, self.upkeep, self.clock)
+
+    def verify(self, root_id: int | None = None) -> IndexRequest:
+        with self.world.database.journal() as session:
+            number = request_verify(session, root_id=root_id, requested_by=1, now=NOW).id
+        assert self.task.step() == 0.0
+        return self.request(number)
+
+    def request(self, number: int) -> IndexRequest:
+        with self.world.database.read() as session:
+            return session.scalars(select(IndexRequest).where(IndexRequest.id == number)).one()
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Iterator[Worker]:
+    made = Worker(tmp_path)
+    yield made
+    made.world.close()
+
+
+def test_verify_finds_what_differs_and_changes_nothing(worker: Worker) -> None:
+    world = worker.world
+    workspace = world.add_workspace("")
+    for number in range(20):
+        world.write(f"a/{number % 2}/{number}", b"x" * number)
+    world.crawl()
+    worker.settle()
+    clean = worker.verify()
+    assert (clean.state, clean.entries, clean.problem) == ("done", 20, None)
+    assert clean.report == {"missing": 0, "changed": 0, "extra": 0, "examples": [], "engine_differs": 0}
+
+    world.write("a/0/0", b"changed")
+    world.write("new/one")
+    (world.folder / "a/1/1").unlink()
+    world.recorder.put(workspace, "gone/x", Found("x", 1, 1, "e", 1))
+    before = catalogued(world.catalogue)
+    found = worker.verify(1).report
+    assert {key: found[key] for key in ("missing", "changed", "extra", "engine_differs")} == {
+        "missing": 1,
+        "changed": 1,
+        "extra": 2,
+        "engine_differs": 0,
+    }
+    assert sorted(map(tuple, found["examples"])) == [
+        ("changed", workspace, "a/0/0"),
+        ("extra", workspace, "a/1/1"),
+        ("extra", workspace, "gone/"),
+        ("missing", workspace, "new/one"),
+    ]
+    assert catalogued(world.catalogue) == before | {(workspace, "gone/x"): Found("x", 1, 1, "e", 1)}
+
+
+def test_verify_sees_an_engine_that_holds_something_else(worker: Worker) -> None:
+    worker.world.add_workspace("")
+    worker.world.write("a/x")
+    worker.world.crawl()
+    worker.settle()
+    writer = serving(worker.world.recorder)._open()
+    writer.remove(list(range(100)))
+    writer.commit()
+    assert worker.verify().report["engine_differs"] == 1
+
+
+def test_a_root_that_is_away_fails_the_comparison_with_the_reason(worker: Worker) -> None:
+    worker.world.add_workspace("")
+    worker.world.write("x")
+    worker.world.crawl()
+    worker.world.folder.rename(worker.world.folder.with_name("elsewhere"))
+    found = worker.verify()
+    assert found.state == "failed"
+    assert found.problem
+    assert found.ended_at is not None
+
+
+def test_a_rebuild_is_done_when_the_new_engine_serves(worker: Worker) -> None:
+    worker.world.add_workspace("")
+    worker.world.write("x")
+    worker.world.crawl()
+    worker.settle()
+    before = serving(worker.world.recorder).number
+    with worker.world.database.journal() as session:
+        number = request_rebuild(session, requested_by=1, now=NOW).id
+        assert request_rebuild(session, requested_by=1, now=NOW).id == number, "one at a time"
+    worker.task.step()
+    assert worker.woken == ["upkeep"]
+    worker.task.step()
+    assert worker.request(number).state == "running"
+    again = RequestTask(worker.context)  # the worker was killed
+    again.step()
+    worker.settle()
+    assert again.step() == 0.0
+    assert worker.request(number).state == "done"
+    assert serving(worker.world.recorder).number != before
+    with worker.world.database.read() as session:
+        assert [one.id for one in index_requests(session, kind="rebuild")] == [number]
