@@ -1,0 +1,63 @@
+"""Patterns of names that grams can't say: `?`, and a `*` between two texts.
+
+Grams find the names that have all the texts of the pattern. Where those are few, they are read and looked at here,
+and the query asks for the names that fit: a pattern costs by what it nearly finds, not by all names.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+
+import tantivy
+
+from workspacesio.domain.search_patterns import Wild, escaped
+from workspacesio.domain.search_types import name_of
+from workspacesio.domain.search_words import fold
+
+Steps = Sequence[str | Wild]
+
+MOST = 10_000
+"""Names that are read, at 10 µs each."""
+
+
+def texts(parts: Steps) -> list[tuple[str, bool, bool]]:
+    """Each text of the pattern, and whether it is the beginning, and the end, of the name."""
+    last = len(parts) - 1
+    return [(part, at == 0, at == last) for at, part in enumerate(parts) if isinstance(part, str)]
+
+
+def names(searcher: tantivy.Searcher, query: tantivy.Query) -> set[str] | None:
+    """The folded names of the entries found; None if they are too many."""
+    if searcher.aggregate(query, {"count": {"value_count": {"field": "id"}}})["count"]["value"] > MOST:
+        return None
+    answer = searcher.aggregate(query, {"paths": {"terms": {"field": "path", "size": MOST, "segment_size": MOST}}})
+    return {fold(name_of(bucket["key"])) for bucket in answer["paths"]["buckets"]}
+
+
+def fitting(parts: Steps) -> Callable[[str], bool]:
+    """Whether a folded name fits from end to end.
+
+    In time that no pattern makes explode: what is between two `*` is looked for one after the other, each at the
+    first place it has, which is never worse than a later one.
+    """
+    runs: list[list[str | Wild]] = [[]]
+    for part in parts:
+        if part is Wild.ANY or part is Wild.ANY_WITH_SLASHES:
+            runs.append([])
+        else:
+            runs[-1].append(part)
+    shown = ["".join(["(?s:.)" if isinstance(step, Wild) else escaped(step) for step in run]) for run in runs]
+    if len(runs) == 1:
+        whole = re.compile(shown[0])
+        return lambda name: whole.fullmatch(name) is not None
+    length = sum(1 if isinstance(step, Wild) else len(step) for step in runs[-1])
+    first, *inner, last = [re.compile(expression) for expression in shown]
+
+    def fits(name: str) -> bool:
+        found = first.match(name)
+        for expression in inner:
+            found = found and expression.search(name, found.end())
+        if found is None or len(name) - length < found.end():
+            return False
+        return last.match(name, len(name) - length) is not None
+
+    return fits
