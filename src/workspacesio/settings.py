@@ -1,6 +1,7 @@
 """The only reader of the environment. Every setting is in the table of docs/settings.md (a test compares)."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,11 @@ class Settings:
     public_name: str | None = None
     s3_public_name: str | None = None
     database_url: str | None = field(repr=False, default=None)
+    elasticsearch_node: str | None = field(repr=False, default=None)
+    elasticsearch_user: str | None = None
+    elasticsearch_password: str | None = field(repr=False, default=None)
+    elasticsearch_certificates: str | None = None
+    elasticsearch_prefix: str = "workspacesio"
     state_dir: Path = Path()
     folder_paths: tuple[str, ...] = ()
     node_addresses: tuple[str, ...] = ()
@@ -44,6 +50,24 @@ SETTINGS = (
     Setting("WIO_PUBLIC_NAME", "http://localhost:8100", "The address at which users reach the API."),
     Setting("WIO_S3_PUBLIC_NAME", "http://localhost:8101", "The address at which S3 clients reach the endpoint."),
     Setting("WIO_DATABASE_URL", "SQLite in the state folder", "An SQLAlchemy address, for PostgreSQL."),
+    Setting(
+        "WIO_ELASTICSEARCH_NODE_1",
+        "an index in the state folder",
+        "The address of OpenSearch (2 or 3) or Elasticsearch (7.10 or newer), where the search index is kept: "
+        "`https://search.example.org:9200`, for example. It may hold `user:password@`.",
+    ),
+    Setting("WIO_ELASTICSEARCH_USER", "that of the address", "The user's name at the search server."),
+    Setting("WIO_ELASTICSEARCH_PASSWORD", "that of the address", "The user's password at the search server."),
+    Setting(
+        "WIO_ELASTICSEARCH_CA",
+        "those of the system",
+        "A file of CA certificates that the search server's certificate is checked with.",
+    ),
+    Setting(
+        "WIO_ELASTICSEARCH_PREFIX",
+        "workspacesio",
+        "What the names of the service's indices begin with; services that share a search server have one each.",
+    ),
     Setting(
         "WIO_STATE_DIR",
         "$XDG_STATE_HOME/workspacesio",
@@ -86,6 +110,11 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         public_name=_address(env, "WIO_PUBLIC_NAME"),
         s3_public_name=_address(env, "WIO_S3_PUBLIC_NAME"),
         database_url=env.get("WIO_DATABASE_URL") or None,
+        elasticsearch_node=_address(env, "WIO_ELASTICSEARCH_NODE_1"),
+        elasticsearch_user=env.get("WIO_ELASTICSEARCH_USER") or None,
+        elasticsearch_password=env.get("WIO_ELASTICSEARCH_PASSWORD") or None,
+        elasticsearch_certificates=env.get("WIO_ELASTICSEARCH_CA") or None,
+        elasticsearch_prefix=_index_prefix(env),
         state_dir=Path(env.get("WIO_STATE_DIR") or default_state_dir(env)),
         folder_paths=tuple(path for path in env.get("WIO_FOLDER_PATHS", "").split(os.pathsep) if path),
         node_addresses=_node_addresses(env),
@@ -130,6 +159,16 @@ def _node_addresses(env: Mapping[str, str]) -> tuple[str, ...]:
                 code="invalid_setting",
             ) from None
     return found
+
+
+def _index_prefix(env: Mapping[str, str]) -> str:
+    prefix = env.get("WIO_ELASTICSEARCH_PREFIX") or "workspacesio"
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,99}", prefix):
+        raise Invalid(
+            "WIO_ELASTICSEARCH_PREFIX is made of small letters, digits, '-', '_' and '.', at most 100 of them.",
+            code="invalid_setting",
+        )
+    return prefix
 
 
 def _listed(env: Mapping[str, str], name: str) -> tuple[str, ...]:
