@@ -1,0 +1,242 @@
+"""Measures crawls by themselves: `python -m benchmarks.crawling [--files N] [--objects N] [--folder DIR]`.
+
+A tree of empty files in folders of a thousand is crawled into an empty index (catalogue and tantivy, all told) and
+then again, unchanged, beside `find -type f` with sizes, the same in Python, and `updatedb`. A bucket of a MinIO is
+crawled beside obstore's bare listing and `mc ls -r`, in turns, in one run; what is told is the median of the
+rounds. `make bench` runs it with 200,000 files and 20,000 objects; 1,000,000 files take four minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.alone import Reading
+from index.crawl_world import BUCKET, CrawlWorld
+from index.recorded import Installed, open_recorder, settle
+from servers.minio import mc_path, minio
+from servers.s3_server import S3Server
+from workspacesio.index.catalogue import Catalogue
+from workspacesio.index.tantivy_engine import TantivyEngine
+from workspacesio.nodes.addresses import AllowedAddresses
+from workspacesio.nodes.driver import StorageDriver
+from workspacesio.nodes.minio.connection import Connection, ServerAccess
+from workspacesio.nodes.minio.driver import MinioDriver
+
+FILES = 200_000
+OBJECTS = 20_000
+ROUNDS = 3
+_IN_FOLDER = 1_000
+_KINDS = ("tif", "csv", "json", "txt", "pdf")
+
+
+class _Clock:
+    """What `recorded.settle` moves on by itself; here time passes."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.now
+
+
+class Crawled(CrawlWorld):
+    """With the embedded engine behind the catalogue, as a service has it."""
+
+    def open_recorder(self, catalogue: Catalogue) -> Any:
+        installed = Installed(lambda: TantivyEngine(self.base / "engine"), kind="tantivy")
+        self.ticks = _Clock()
+        recorder, self.upkeep = open_recorder(catalogue, installed, self.ticks)
+        settle(recorder, self.upkeep, self.ticks)
+        return recorder
+
+    def bytes_an_entry(self, entries: int) -> float:
+        places = [*self.base.glob("catalogue.sqlite*"), *(self.base / "engine").rglob("*")]
+        return sum(place.stat().st_size for place in places if place.is_file()) / entries
+
+
+def make_tree(folder: Path, files: int) -> None:
+    """Empty files with different names, three levels deep."""
+    for number in range(0, files, _IN_FOLDER):
+        below = folder / f"part-{number // 100_000:03}" / f"folder-{number // _IN_FOLDER:05}"
+        below.mkdir(parents=True)
+        for one in range(number, min(number + _IN_FOLDER, files)):
+            os.close(os.open(below / f"sample_{one:07}.{_KINDS[one % 5]}", os.O_CREAT | os.O_WRONLY, 0o644))
+
+
+def folder_readings(base: Path, files: int) -> list[Reading]:
+    """Of one tree."""
+    (base / "data").mkdir(parents=True)
+    make_tree(base / "data", files)
+    find = _seconds(lambda: _quiet(["find", str(base / "data"), "-type", "f", "-printf", "%s %T@ %p\\n"]))
+    scan = _seconds(lambda: _scan(base / "data"))
+    world = Crawled(base)
+    workspace = world.add_workspace("")
+    first = _crawl_seconds(world, files)
+    again = median([_crawl_seconds(world, files) for _ in range(ROUNDS)])
+    size = world.bytes_an_entry(files)
+    if len(world.indexed(workspace)) != files:
+        raise RuntimeError("the crawl did not find every file")
+    world.close()
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    each = 1e6 / files
+    readings = [
+        Reading(f"crawl of {files:,} files into an empty index, each", first * each, "µs", 25),
+        Reading("crawl of the same tree unchanged, each", again * each, "µs", first * each / 3),
+        Reading("largest memory of the crawling process", memory, "MB", 500),
+        Reading("index after it, bytes an entry", size, "", 250),
+        Reading("find -type f with sizes and times, each", find * each, "µs", None),
+        Reading("os.scandir with stat, each", scan * each, "µs", None),
+    ]
+    if shutil.which("updatedb"):
+        command = ["updatedb", "-U", str(base / "data"), "-o", str(base / "plocate.db"), "-l", "no"]
+        readings.append(Reading("updatedb (plocate), each", _seconds(lambda: _quiet(command)) * each, "µs", None))
+    return readings
+
+
+def server_readings(base: Path, objects: int) -> list[Reading]:
+    """Of one bucket; obstore, mc and the crawl in turns."""
+    base.mkdir(parents=True)
+    with minio(str(base / "minio")) as server:
+        _fill(server, objects)
+        access = ServerAccess(server.endpoint, server.region, server.access_key, server.secret_key)
+        driver: StorageDriver = MinioDriver(Connection(access, AllowedAddresses()), "wio-bench-")
+        world = Crawled(base, driver=driver)
+        world.add_workspace("ws/", objects=objects)
+        bare, mc, again = [], [], []
+        first = _crawl_seconds(world, objects)
+        for _ in range(ROUNDS):
+            bare.append(_seconds(lambda: _bare_listing(server, objects)))
+            again.append(_crawl_seconds(world, objects))
+            mc.append(_seconds(lambda: _mc_listing(server)))
+        world.close()
+    each = 1e6 / objects
+    return [
+        Reading(f"crawl of a MinIO with {objects:,} objects into an empty index, each", first * each, "µs", None),
+        Reading("the same again, each", median(again) * each, "µs", None),
+        Reading("obstore's bare listing, each", median(bare) * each, "µs", None),
+        Reading("mc ls -r, each", median(mc) * each, "µs", None),
+        Reading("time of the crawl over obstore's listing", median(again) / median(bare), "", 1 / 0.9),
+        Reading("time of the crawl over mc ls -r", median(again) / median(mc), "", 1),
+    ]
+
+
+def crawling(loadgen: str) -> list[Reading]:
+    """For `make bench`: in a process of its own, whose memory is nobody else's."""
+    del loadgen
+    command = [sys.executable, "-m", "benchmarks.crawling", "--json"]
+    told = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    return [Reading(*one) for one in told]
+
+
+def _crawl_seconds(world: Crawled, expected: int) -> float:
+    """Until readers find everything."""
+    began = time.perf_counter()
+    row = world.crawl()
+    settle(world.recorder, world.upkeep, world.ticks)
+    seconds = time.perf_counter() - began
+    if row.entries != expected:
+        raise RuntimeError(f"the crawl found {row.entries} of {expected} entries: {row.problem}")
+    return seconds
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def _quiet(command: list[str], environment: dict[str, str] | None = None) -> None:
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True, env=environment)
+
+
+def _scan(folder: Path) -> int:
+    waiting, found = [str(folder)], 0
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                else:
+                    found += entry.stat(follow_symlinks=False).st_size >= 0
+    return found
+
+
+def _fill(server: S3Server, objects: int) -> None:
+    """By archives that MinIO unpacks, the quickest way."""
+    from minio import Minio
+    from minio.commonconfig import SnowballObject
+
+    client = Minio(server.endpoint.removeprefix("http://"), server.access_key, server.secret_key, secure=False)
+    client.make_bucket(BUCKET)
+
+    def folder(first: int) -> None:
+        place = f"ws/part-{first // 10_000}/folder-{first:07}"
+        put = [
+            SnowballObject(f"{place}/sample-{one:07}.tif", data=io.BytesIO(b"x"), length=1)
+            for one in range(first, first + 500)
+        ]
+        client.upload_snowball_objects(BUCKET, put)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(folder, range(0, objects, 500)))
+
+
+def _bare_listing(server: S3Server, objects: int) -> None:
+    from obstore.store import S3Store
+
+    store = S3Store(
+        BUCKET,
+        prefix="ws/",
+        endpoint=server.endpoint,
+        access_key_id=server.access_key,
+        secret_access_key=server.secret_key,
+        region=server.region,
+        client_options={"allow_http": True},
+    )
+    found = sum(len(chunk) for chunk in store.list(chunk_size=1000))
+    if found != objects:
+        raise RuntimeError(f"obstore listed {found} of {objects} objects")
+
+
+def _mc_listing(server: S3Server) -> None:
+    alias = server.endpoint.replace("://", f"://{server.access_key}:{server.secret_key}@")
+    _quiet([mc_path(), "ls", "-r", f"bench/{BUCKET}/ws/"], {**os.environ, "MC_HOST_bench": alias})
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--files", type=int, default=FILES, help="0: no tree (%(default)s)")
+    parser.add_argument("--objects", type=int, default=OBJECTS, help="0: no MinIO (%(default)s)")
+    parser.add_argument("--folder", type=Path, help="where the tree is made and removed (a temporary folder)")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    base = Path(tempfile.mkdtemp(prefix="crawling-", dir=arguments.folder))
+    try:
+        readings = folder_readings(base / "folder", arguments.files) if arguments.files else []
+        readings += server_readings(base / "server", arguments.objects) if arguments.objects else []
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
+    if arguments.json:
+        print(json.dumps([[one.title, one.value, one.unit, one.limit] for one in readings]))
+        return 0
+    for one in readings:
+        limit = "" if one.limit is None else f"   (below {one.limit:.1f}: {'yes' if one.reached else 'NO'})"
+        print(f"{one.title:<70}{one.value:>10.2f} {one.unit}{limit}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""What of a root is not indexed, by patterns that the operator gave.
+
+    *.tmp            a name, wherever it lies: files and folders
+    cache/           a folder of that name, wherever it lies, with all in it
+    /raw/old         begins with a slash, or has one inside: a path from the workspace on
+    /scratch/**/*.o  `*` any characters but a slash, `?` one, `**` slashes too, `[ab]` one of these
+
+Letters count as they are written. Paths are relative to the workspace; a folder ends in a slash. What is in an
+excluded folder is excluded.
+"""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+
+class Exclusions:
+    """`excludes(path)`: of an object or folder, whatever it lies in. `excludes_name`: when all above it is in."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        self.patterns = tuple(patterns)
+        expressions = [_expression(pattern) for pattern in self.patterns]
+        self._matches = re.compile("|".join(expressions) or r"(?!)", re.DOTALL).fullmatch
+
+    def __bool__(self) -> bool:
+        return bool(self.patterns)
+
+    def excludes(self, path: str) -> bool:
+        if not self.patterns:
+            return False
+        end = path.find("/")
+        while end >= 0:
+            if self._matches(path[: end + 1]):
+                return True
+            end = path.find("/", end + 1)
+        return bool(path) and path[-1] != "/" and self._matches(path) is not None
+
+    def excludes_last(self, path: str) -> bool:
+        """`excludes`, where no folder above is excluded: one look."""
+        return self._matches(path) is not None
+
+
+def _expression(pattern: str) -> str:
+    """Fits whole paths of objects, and of folders with their final slash."""
+    only_folders = pattern.endswith("/")
+    inner = pattern.strip("/")
+    anchored = pattern.startswith("/") or "/" in inner
+    begin = "" if anchored else "(?:.*/)?"
+    return f"{begin}{_translated(inner)}{'/' if only_folders else '/?'}"
+
+
+@lru_cache(maxsize=1024)
+def _translated(pattern: str) -> str:
+    pieces: list[str] = []
+    at = 0
+    while at < len(pattern):
+        if pattern.startswith("**/", at):
+            pieces.append("(?:.*/)?")
+            at += 3
+        elif pattern.startswith("**", at):
+            pieces.append(".*")
+            at += 2
+        elif pattern[at] == "*":
+            pieces.append("[^/]*")
+            at += 1
+        elif pattern[at] == "?":
+            pieces.append("[^/]")
+            at += 1
+        elif pattern[at] == "[" and (end := pattern.find("]", at + 2)) > 0:
+            pieces.append(_one_of(pattern[at + 1 : end]))
+            at = end + 1
+        else:
+            pieces.append(re.escape(pattern[at]))
+            at += 1
+    return "".join(pieces)
+
+
+def _one_of(inside: str) -> str:
+    """Ranges as in `a-z`; `!` or `^` in front: none of these. Never a slash."""
+    negated = inside[:1] in ("!", "^") and len(inside) > 1
+    inside = inside[1:] if negated else inside
+    escaped = ""
+    at = 0
+    while at < len(inside):
+        if inside[at + 1 : at + 2] == "-" and inside[at] <= inside[at + 2 : at + 3]:
+            escaped += f"{_literal(inside[at])}-{_literal(inside[at + 2])}"
+            at += 3
+        else:
+            escaped += _literal(inside[at])
+            at += 1
+    return f"(?!/)[{'^' if negated else ''}{escaped}]"
+
+
+def _literal(character: str) -> str:
+    """In a set some characters mean something, or may one day."""
+    return character if character.isalnum() else f"\\{character}"
