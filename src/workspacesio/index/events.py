@@ -1,0 +1,267 @@
+"""Takes what happened into the index: rows of the journal, and hints of whoever watches folders.
+
+    rows and hints of a node -> look what is at these keys now -> record it -> commit -> mark the rows
+
+- Each node is looked at in a thread of its own, so that one that is away or slow holds up no other. Its rows stay
+  as they are, and are tried again after a pause.
+- A commit at most every COMMIT_SECONDS takes in what was recorded by then: a burst becomes few of them, and a
+  single event waits for nothing.
+- Rows are marked after the commit. Who is killed in between looks at the same keys again, which does no harm.
+- What can't be looked at though its node is up is left to a crawl, which says why.
+- What the index holds of workspaces that are gone is dropped.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from workspacesio.database.commits import commits_of
+from workspacesio.database.sessions import Database
+from workspacesio.database.tables import Workspace
+from workspacesio.domain.vocabulary import CrawlReason
+from workspacesio.index.event_batches import Batch, gathered, look_at
+from workspacesio.index.event_rows import first_events, mark_indexed, nodes_with_events
+from workspacesio.index.found import Found
+from workspacesio.index.hints import Hints
+from workspacesio.nodes.driver import StorageDriver
+from workspacesio.services.crawl_requests import request_crawl
+from workspacesio.services.storage import Wait
+
+POLL_SECONDS = 0.05
+FAR_POLL_SECONDS = 0.2
+"""Where each look is a query to another machine."""
+
+COMMIT_SECONDS = 0.2
+VANISHED_SECONDS = 5.0
+
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 60.0
+"""Before a node that was away is looked at again."""
+
+LOOK_SECONDS = 0.5
+"""What one look should take; the next takes more or fewer keys by it."""
+FEWEST_KEYS = 50
+MOST_KEYS = 10_000
+
+AT_ONCE = 8
+
+logger = logging.getLogger(__name__)
+
+
+class EventRecorder(Protocol):
+    """What is needed of `recording.Recorder`. `rollbacks`: how often what was not committed was lost."""
+
+    rollbacks: int
+
+    def put_many(self, workspace_id: int, objects: Sequence[tuple[str, Found]], /) -> object: ...
+    def drop_many(self, workspace_id: int, paths: Sequence[str], /) -> object: ...
+    def read_again(self, workspace_id: int, paths: Sequence[str], /) -> object: ...
+    def drop_workspace(self, workspace_id: int, /) -> object: ...
+    def workspaces(self) -> Sequence[int]: ...
+    def commit(self) -> bool: ...
+
+
+class EventContext(Protocol):
+    """What is needed of `worker.WorkerContext`."""
+
+    @property
+    def database(self) -> Database: ...
+    @property
+    def drivers(self) -> Callable[[int], StorageDriver]: ...
+    @property
+    def wait(self) -> Wait: ...
+    @property
+    def recorder(self) -> EventRecorder: ...
+    @property
+    def hints(self) -> Hints: ...
+    @property
+    def clock(self) -> Callable[[], datetime]: ...
+    @property
+    def stopping(self) -> Callable[[], bool]: ...
+
+
+@dataclass(slots=True)
+class _Node:
+    """`keys`: how many the next look takes. `busy`: from the look to the commit."""
+
+    keys: int = 1_000
+    pause: float = 0.0
+    retry_at: float = 0.0
+    busy: bool = False
+
+
+class EventTask:
+    """`step` is called again and again in one thread; implements `worker.WorkerTask`."""
+
+    name = "events"
+
+    def __init__(self, context: EventContext) -> None:
+        self._context = context
+        self._nodes: dict[int, _Node] = {}
+        self._poll = POLL_SECONDS if context.database.is_sqlite else FAR_POLL_SECONDS
+        self._commits = commits_of(context.database)
+        self._ask = True
+        self._waiting: list[int] = []
+        """Nodes that had events when it was asked last."""
+        self._threads = ThreadPoolExecutor(AT_ONCE, "looking at keys")
+        self._looking: set[Future[Batch]] = set()
+        self._recorded: list[Batch] = []
+        self._dropped = False
+        self._rollbacks = context.recorder.rollbacks
+        self._committed_at = 0.0
+        self._vanished_at = 0.0
+
+    def step(self) -> float:
+        """Seconds until the next is due. Raises Unavailable while the database or the catalogue is away."""
+        self._begin_looks()
+        if self._looking:
+            wait(self._looking, self._poll, FIRST_COMPLETED)
+        self._take_in()
+        self._drop_vanished()
+        idle = 0.0 if self._looking else self._poll
+        if not self._recorded and not self._dropped:
+            return idle
+        due_in = self._committed_at + COMMIT_SECONDS - time.monotonic()
+        if due_in > 0:
+            return min(due_in, idle)
+        self._commit()
+        return 0.0
+
+    def close(self) -> None:
+        """What was recorded and not committed is looked at again by the next."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        self._commits.close()
+        self._looking.clear()
+        self._recorded.clear()
+
+    # --- from rows and hints to looks -----------------------------------------------------------------------
+
+    def _begin_looks(self) -> None:
+        hinted = self._context.hints.nodes()
+        self._ask = self._ask or bool(self._waiting) or self._commits.may_be_new()
+        if not self._ask and not hinted:
+            return
+        now = time.monotonic()
+        with self._context.database.read() as session:
+            self._waiting = nodes_with_events(session)
+            for node_id in sorted({*self._waiting, *hinted}):
+                node = self._nodes.setdefault(node_id, _Node())
+                if not node.busy and node.retry_at <= now:
+                    self._begin_look(session, node_id, node)
+        self._ask = False
+
+    def _begin_look(self, session: Session, node_id: int, node: _Node) -> None:
+        context = self._context
+        hinted = context.hints.take_objects(node_id, node.keys)
+        try:
+            batch = gathered(session, node_id, first_events(session, node_id, node.keys), hinted)
+        except BaseException:
+            for workspace_id, paths in hinted.items():
+                for path in paths:
+                    context.hints.add_object(node_id, workspace_id, path)
+            raise
+        node.busy = True
+        self._looking.add(self._threads.submit(look_at, batch, context.drivers, context.wait, context.stopping))
+
+    # --- from looks to the index ----------------------------------------------------------------------------
+
+    def _take_in(self) -> None:
+        for future in [future for future in self._looking if future.done()]:
+            self._looking.remove(future)
+            batch = future.result()
+            if batch.away is not None:
+                self._put_off(batch)
+                continue
+            try:
+                self._record(batch)
+            except BaseException:
+                self._give_back(batch)
+                raise
+            self._recorded.append(batch)
+
+    def _record(self, batch: Batch) -> None:
+        for looked in batch.looked:
+            if looked.there:
+                self._context.recorder.put_many(looked.place.workspace_id, looked.there)
+            if looked.absent:
+                self._context.recorder.drop_many(looked.place.workspace_id, looked.absent)
+        for workspace_id, paths in batch.retold.items():
+            self._context.recorder.read_again(workspace_id, paths)
+
+    def _put_off(self, batch: Batch) -> None:
+        node = self._nodes[batch.node_id]
+        if not node.pause and not self._context.stopping():
+            logger.warning("node %s: its events wait until it can be looked at: %s", batch.node_id, batch.away)
+        node.pause = min(max(FIRST_PAUSE_SECONDS, node.pause * 2), LONGEST_PAUSE_SECONDS)
+        node.retry_at = time.monotonic() + node.pause
+        self._give_back(batch)
+
+    def _give_back(self, batch: Batch) -> None:
+        """Rows are still in the journal; hints are nowhere else."""
+        for place, paths in batch.wanted:
+            for path in paths:
+                self._context.hints.add_object(batch.node_id, place.workspace_id, path)
+        self._nodes[batch.node_id].busy = False
+
+    def _commit(self) -> None:
+        self._committed_at = time.monotonic()
+        recorded, self._recorded = self._recorded, []
+        try:
+            self._context.recorder.commit()
+            lost = self._was_lost()
+            with self._context.database.journal() as session:
+                self._leave_to_crawls(session, recorded)
+                mark_indexed(session, [row for batch in recorded if not lost for row in batch.rows])
+        except BaseException:
+            for batch in recorded:
+                self._give_back(batch)
+            raise
+        self._dropped = False
+        for batch in recorded:
+            if lost:
+                self._give_back(batch)
+            else:
+                self._measure(batch)
+
+    def _was_lost(self) -> bool:
+        """Whether others failed since the last commit, and what was recorded here went with theirs."""
+        before, self._rollbacks = self._rollbacks, self._context.recorder.rollbacks
+        return self._rollbacks != before
+
+    def _leave_to_crawls(self, session: Session, recorded: list[Batch]) -> None:
+        for place, problem in [one for batch in recorded for one in batch.unsure]:
+            logger.warning("workspace %s: a crawl looks for what changed: %s", place.workspace_id, problem)
+            request_crawl(
+                session,
+                root_id=place.root_id,
+                workspace_id=place.workspace_id,
+                reason=CrawlReason.UNHEARD,
+                now=self._context.clock(),
+            )
+
+    def _measure(self, batch: Batch) -> None:
+        node = self._nodes[batch.node_id]
+        node.busy, node.pause = False, 0.0
+        if batch.seconds > 2 * LOOK_SECONDS:
+            node.keys = max(FEWEST_KEYS, node.keys // 2)
+        elif batch.seconds < LOOK_SECONDS and batch.keys() >= node.keys // 2:
+            node.keys = min(MOST_KEYS, node.keys * 2)
+
+    def _drop_vanished(self) -> None:
+        """Of workspaces that were deleted or let go of; their numbers are never used again."""
+        if time.monotonic() < self._vanished_at + VANISHED_SECONDS:
+            return
+        held = set(self._context.recorder.workspaces())
+        with self._context.database.read() as session:
+            gone = held.difference(session.scalars(select(Workspace.id)))
+        for workspace_id in sorted(gone):
+            self._context.recorder.drop_workspace(workspace_id)
+            self._dropped = True
+        self._vanished_at = time.monotonic()
