@@ -1,0 +1,418 @@
+"""The task of the index worker: what is due is looked at, by the level of its root, and told to the recorder."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from index.crawl_world import CrawlWorld, run
+from index.extraction import samples
+from index.extraction.naughty import NAUGHTY
+from index.extraction.samples import WORD
+from workspacesio.domain.vocabulary import IndexLevel
+from workspacesio.index.catalogue import Catalogue
+from workspacesio.index.extraction import walks
+from workspacesio.index.extraction.costs import content_cost
+from workspacesio.index.extraction.protocol import LIMITS, Extractor, Limits
+from workspacesio.index.extraction.registry import METADATA_STAMP, Registry, installed
+from workspacesio.index.extraction.task import ExtractionTask
+from workspacesio.index.extraction.waiting import waiting_contents
+from workspacesio.index.found import Found
+from workspacesio.index.packing import Contents, unpack_contents
+from workspacesio.index.recording import Recorder
+from workspacesio.nodes.folder.driver import FolderDriver
+from workspacesio.nodes.values import ObjectAddress, ObjectInfo, ObjectMetadata
+from workspacesio.services.crawl_requests import set_indexing
+
+
+@dataclass
+class Context:
+    world: CrawlWorld
+
+    @property
+    def database(self) -> object:
+        return self.world.database
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return self.world.catalogue
+
+    @property
+    def recorder(self) -> Recorder:
+        return self.world.recorder
+
+    def drivers(self, _node_id: int) -> object:
+        return self.world.driver
+
+    def stopping(self) -> bool:
+        return False
+
+
+@dataclass
+class Extracting:
+    """A crawled folder and the task over it. `contents` is what the catalogue holds by path."""
+
+    world: CrawlWorld
+    workspace_id: int
+    registry: Registry
+    limits: Limits = LIMITS
+
+    def __post_init__(self) -> None:
+        self.task = self.new_task()
+
+    def new_task(self, registry: Registry | None = None) -> ExtractionTask:
+        return ExtractionTask(Context(self.world), registry or self.registry, self.limits, children=2)  # type: ignore[arg-type]
+
+    def level(self, level: IndexLevel, **options: object) -> None:
+        with self.world.database.write() as session:
+            set_indexing(session, root_id=1, level=level, now=self.world.now, **options)  # type: ignore[arg-type]
+
+    def settle(self, until: Callable[[], bool] | None = None, seconds: float = 20.0) -> None:
+        """Steps until it idles (and `until` holds)."""
+        self.task._walks._wanted_until = 0.0  # settings are read at once
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.task.step() > 0 and (until is None or until()):
+                return
+        raise AssertionError("it goes on and on")
+
+    def crawl(self) -> None:
+        self.world.crawl()
+        self.world.recorder.commit()
+
+    def contents(self) -> dict[str, Contents]:
+        with self.world.catalogue.store.reading() as statements:
+            rows = statements.rows(
+                "SELECT f.path, e.name, c.data FROM catalogue_contents c "
+                "JOIN catalogue_entries e ON e.id = c.entry_id JOIN catalogue_folders f ON f.id = e.folder_id",
+                (),
+            )
+        return {path + name: unpack_contents(data) for path, name, data in rows}
+
+    def stamps(self) -> dict[str, str | None]:
+        with self.world.catalogue.store.reading() as statements:
+            return dict(statements.rows("SELECT name, looked FROM catalogue_entries", ()))
+
+
+@pytest.fixture
+def extracting(tmp_path: Path) -> Iterator[Extracting]:
+    yield from _extracting(tmp_path, installed())
+
+
+@pytest.fixture
+def naughty(tmp_path: Path) -> Iterator[Extracting]:
+    yield from _extracting(tmp_path, NAUGHTY, Limits(seconds=2.0, processor_seconds=1, memory=128 << 20))
+
+
+def _extracting(base: Path, registry: Registry, limits: Limits = LIMITS) -> Iterator[Extracting]:
+    world = CrawlWorld(base)
+    found = Extracting(world, world.add_workspace(""), registry, limits)
+    yield found
+    found.task.close()
+    world.close()
+
+
+def test_levels_one_after_the_other(extracting: Extracting) -> None:
+    world = extracting.world
+    world.write("a/notes.txt", f"my {WORD}".encode())
+    world.write("a/deep/picture", samples.image())
+    world.write("empty", b"")
+    extracting.crawl()
+    extracting.settle()
+    assert extracting.contents() == {}
+
+    extracting.level(IndexLevel.METADATA)
+    extracting.settle()
+    assert {path: (found.content_type, found.text) for path, found in extracting.contents().items()} == {
+        "a/notes.txt": ("text/plain", ""),
+        "a/deep/picture": ("image/png", ""),
+    }
+    assert set(extracting.stamps().values()) == {METADATA_STAMP}
+
+    extracting.level(IndexLevel.CONTENT)
+    extracting.settle()
+    found = extracting.contents()
+    assert found["a/notes.txt"].text == f"my {WORD}"
+    assert found["a/deep/picture"].facts["width"] == "40"
+    assert set(extracting.stamps().values()) <= extracting.registry.content_stamps
+
+    extracting.level(IndexLevel.METADATA)
+    extracting.settle()
+    assert extracting.contents()["a/notes.txt"].text == ""
+
+    extracting.level(IndexLevel.NAMES)
+    extracting.settle()
+    assert extracting.contents() == {}
+    assert set(extracting.stamps().values()) == {None}
+
+
+def test_an_unchanged_tree_costs_nothing_and_a_changed_file_only_itself(extracting: Extracting) -> None:
+    world = extracting.world
+    for number in range(20):
+        world.write(f"f{number}.txt", f"text {number}".encode())
+    extracting.level(IndexLevel.CONTENT)
+    extracting.crawl()
+    extracting.settle()
+    assert extracting.task.looked == 20
+    extracting.settle()
+    world.write("f3.txt", b"something else")
+    extracting.crawl()
+    extracting.settle()
+    assert extracting.task.looked == 21
+    assert extracting.contents()["f3.txt"].text == "something else"
+
+
+def test_each_file_is_read_once_however_often_is_committed(
+    extracting: Extracting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = extracting.world.recorder
+    monkeypatch.setattr(recorder, "commit_if_due", recorder.commit)
+    monkeypatch.setattr("workspacesio.index.extraction.task.RECORDED_AT_ONCE", 7)
+    monkeypatch.setattr(walks, "SETTINGS_SECONDS", 0.0)
+    for number in range(150):
+        extracting.world.write(f"{number % 5}/{number}.txt", b"text")
+    extracting.level(IndexLevel.CONTENT)
+    extracting.crawl()
+    extracting.settle()
+    extracting.settle()
+    assert extracting.task.looked == len(extracting.contents()) == 150
+
+
+def test_a_better_extractor_looks_again_at_its_own_files(extracting: Extracting) -> None:
+    extracting.world.write("a.txt", b"text")
+    extracting.world.write("b.png", samples.image())
+    extracting.level(IndexLevel.CONTENT)
+    extracting.crawl()
+    extracting.settle()
+    extracting.task.close()
+    better = [
+        Extractor(one.name, one.version + (one.name == "image"), one.content_types, one.function, one.libraries)
+        for one in extracting.registry.extractors
+    ]
+    extracting.task = extracting.new_task(Registry(better))
+    extracting.settle()
+    assert extracting.task.looked == 1
+    assert extracting.stamps()["b.png"] == "1:image/2"
+
+
+def test_metadata_of_the_file_record_is_kept(extracting: Extracting) -> None:
+    driver = extracting.world.driver
+    assert isinstance(driver, FolderDriver)
+    address = ObjectAddress("data", "a.bin", "")
+    metadata = ObjectMetadata(
+        headers={"content-type": "application/x-mine"}, user={"campaign": "alpine"}, tags={"stage": "raw"}
+    )
+
+    async def put() -> ObjectInfo:
+        staged = await driver.stage(address, expected_size=3, hashers=())
+        await staged.write(b"\x01\x02\x03")
+        await staged.finish()
+        return (await staged.publish(metadata)).info
+
+    stored = run(put())
+    extracting.level(IndexLevel.METADATA)
+    extracting.crawl()
+    extracting.settle()
+    found = extracting.contents()["a.bin"]
+    assert (found.content_type, found.user, found.tags) == (
+        "application/x-mine",
+        {"campaign": "alpine"},
+        {"stage": "raw"},
+    )
+
+    run(driver.set_metadata(address, replace(stored.metadata, tags={"stage": "done"}), expected=stored))
+    extracting.crawl()
+    extracting.world.recorder.read_again(extracting.workspace_id, ["a.bin"])  # as the event says
+    extracting.world.recorder.commit()
+    assert extracting.contents()["a.bin"].tags == {"stage": "raw"}
+    extracting.settle()
+    assert extracting.contents()["a.bin"].tags == {"stage": "done"}
+
+
+def test_a_file_that_changed_since_the_crawl_is_left_until_it_is_known(
+    extracting: Extracting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walks, "AGAIN_SECONDS", 0.2)
+    extracting.world.write("a.txt", b"old")
+    extracting.level(IndexLevel.CONTENT)
+    extracting.crawl()
+    extracting.world.write("a.txt", b"newer")
+    extracting.settle()
+    assert extracting.contents() == {}
+    time.sleep(0.3)
+    extracting.settle()
+    assert extracting.contents() == {}
+    extracting.crawl()
+    extracting.settle()
+    assert extracting.contents()["a.txt"].text == "newer"
+    assert extracting.task.looked == 1
+
+
+def test_a_file_that_is_as_it_was_found_again_is_looked_at_again(
+    extracting: Extracting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walks, "AGAIN_SECONDS", 0.2)
+    path = extracting.world.write("a.txt", b"text")
+    then = os.stat(path).st_mtime_ns
+    extracting.level(IndexLevel.CONTENT)
+    extracting.crawl()
+    os.utime(path, ns=(then, then + 10**9))
+    extracting.settle()
+    os.utime(path, ns=(then, then))
+    extracting.settle(lambda: bool(extracting.contents()))
+    assert extracting.contents()["a.txt"].text == "text"
+
+
+def test_what_changes_while_it_is_read_is_dropped(naughty: Extracting, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = naughty.world.write("a.sleep", b"text")
+    naughty.level(IndexLevel.CONTENT)
+    naughty.crawl()
+    while not naughty.task._flying:
+        naughty.task.step()
+    time.sleep(0.5)
+    with open(path, "ab") as file:
+        file.write(b" and more")
+    naughty.settle()
+    assert naughty.stamps() == {"a.sleep": None}
+
+
+def test_hostile_files_cost_their_own_entries(naughty: Extracting) -> None:
+    kinds = ("allocate", "sleep", "spin", "crash", "leave", "recurse", "absent", "lacking")
+    for kind in kinds:
+        naughty.world.write(f"a.{kind}", b"text")
+        naughty.world.write(f"z.{kind}.threads", b"text")
+    naughty.level(IndexLevel.CONTENT)
+    naughty.crawl()
+    naughty.settle()
+    found = naughty.contents()
+    assert len(found) == 2 * len(kinds)
+    assert {path for path, one in found.items() if one.problem} == {f"a.{kind}" for kind in kinds}
+    assert naughty.task.problems == len(kinds)
+    assert naughty.stamps()["a.lacking"] == "1:lacking/3-"
+
+
+def test_a_file_that_may_not_be_opened_says_so_and_a_vanished_one_nothing(extracting: Extracting) -> None:
+    extracting.world.write("gone.txt", b"text")
+    extracting.world.write("a.txt", b"text")
+    extracting.level(IndexLevel.CONTENT)
+    extracting.crawl()
+    os.unlink(extracting.world.folder / "gone.txt")
+    extracting.settle()
+    assert set(extracting.contents()) == {"a.txt"}
+
+
+def test_a_link_that_was_put_in_the_place_of_a_file_is_not_followed(extracting: Extracting) -> None:
+    extracting.world.write("a.txt", b"text")
+    (extracting.world.base / "secret").write_bytes(b"text")
+    extracting.level(IndexLevel.CONTENT)
+    extracting.crawl()
+    path = extracting.world.folder / "a.txt"
+    found = path.stat()
+    path.unlink()
+    path.symlink_to(extracting.world.base / "secret")
+    os.utime(extracting.world.base / "secret", ns=(found.st_atime_ns, found.st_mtime_ns))
+    extracting.settle()
+    assert extracting.contents() == {}
+
+
+def test_what_a_link_brings_in_from_outside_its_folder_is_not_read(extracting: Extracting) -> None:
+    """A share of that folder alone would show it. Whatever the crawl recorded."""
+    world = extracting.world
+    world.write("secret.txt", b"a secret")
+    world.write("shared/below/b.txt", b"b text")
+    world.write("shared/a.txt", b"a text")
+    links = {"up.txt": "../secret.txt", "down.txt": "below/b.txt", "folder": "below", "home": ".."}
+    for name, target in links.items():
+        (world.folder / "shared" / name).symlink_to(target)
+    extracting.level(IndexLevel.CONTENT)
+    extracting.crawl()
+    for path in ("shared/up.txt", "shared/down.txt", "shared/folder/b.txt", "shared/home/secret.txt"):
+        found = os.stat(world.folder / path)
+        name = path.rpartition("/")[2]
+        world.recorder.put(
+            extracting.workspace_id, path, Found(name, found.st_size, found.st_mtime_ns // 1000, "e")
+        )
+    world.recorder.commit()
+    extracting.settle()
+    assert {path: found.text for path, found in extracting.contents().items()} == {
+        "secret.txt": "a secret",
+        "shared/a.txt": "a text",
+        "shared/below/b.txt": "b text",
+        "shared/down.txt": "b text",
+        "shared/folder/b.txt": "b text",
+    }
+
+
+def test_a_node_that_is_down_is_waited_for(extracting: Extracting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walks, "DOWN_SECONDS", 0.2)
+    world = extracting.world
+    world.write("a.txt", b"text")
+    extracting.level(IndexLevel.CONTENT)
+    extracting.crawl()
+    os.rename(world.folder, world.base / "away")
+    extracting.settle()
+    assert extracting.contents() == {}
+    os.rename(world.base / "away", world.folder)
+    time.sleep(0.3)
+    extracting.settle(lambda: bool(extracting.contents()))
+
+
+def test_no_faster_than_the_rate(extracting: Extracting) -> None:
+    for number in range(6):
+        extracting.world.write(f"{number}.txt", b"text")
+    extracting.level(IndexLevel.METADATA, rate=10)
+    extracting.crawl()
+    began = time.monotonic()
+    extracting.settle(lambda: len(extracting.contents()) == 6)
+    assert time.monotonic() - began > 0.45
+
+
+def test_waiting_and_costs_are_counted(extracting: Extracting) -> None:
+    extracting.world.write("a.txt", b"text")
+    extracting.world.write("b.txt", b"more text")
+    extracting.level(IndexLevel.CONTENT)
+    extracting.crawl()
+    left = partial(
+        waiting_contents, catalogue=extracting.world.catalogue, registry=extracting.registry, root_ids={1}
+    )
+    with extracting.world.database.read() as session:
+        assert content_cost(session, extracting.world.catalogue, extracting.registry, root_id=1) == (2, 13)
+        assert left(session) == {1: (2, 13)}
+        assert left(session, root_ids={2}) == {}
+    extracting.settle()
+    with extracting.world.database.read() as session:
+        assert left(session) == {1: (0, 0)}
+
+
+def test_idle_processes_end_and_come_again(extracting: Extracting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workspacesio.index.extraction.task.REST_SECONDS", 0.0)
+    extracting.world.write("a.txt", b"text")
+    extracting.level(IndexLevel.CONTENT)
+    extracting.crawl()
+    extracting.settle()
+    assert extracting.task._nursery._process is None
+    extracting.world.write("b.txt", b"text")
+    extracting.crawl()
+    extracting.settle()
+    assert set(extracting.contents()) == {"a.txt", "b.txt"}
+
+
+def test_closing_breaks_off_what_takes_long(naughty: Extracting) -> None:
+    naughty.limits = Limits(seconds=60.0)
+    naughty.task.close()
+    naughty.task = naughty.new_task()
+    naughty.world.write("a.sleep", b"text")
+    naughty.level(IndexLevel.CONTENT)
+    naughty.crawl()
+    while not naughty.task._flying:
+        naughty.task.step()
+    began = time.monotonic()
+    naughty.task.close()
+    assert time.monotonic() - began < 5
+    assert naughty.stamps() == {"a.sleep": None}
