@@ -12,26 +12,32 @@ import sys
 from collections.abc import Callable
 
 from benchmarks import load, report
-from benchmarks.alone import ALONE
+from benchmarks.alone import ALONE, Reading
 from benchmarks.beside import Beside
+from benchmarks.crawling import crawling
 from benchmarks.figures import FIGURES
+from benchmarks.freshness import freshness
 from benchmarks.issuing import issuing
 from benchmarks.measure import SERVERS, measure
 from benchmarks.minio_rights import rights
 from benchmarks.revoking import group_sharing, unsharing
+from benchmarks.search import searching
 
 ON_MINIO: dict[str, Callable[[str, int], list[Beside]]] = {
     "issuing": issuing,
     "shares": rights,
     "unshare": unsharing,
     "group": group_sharing,
+    "freshness": freshness,
 }
 """What a MinIO node costs beside the server alone."""
+
+BY_ITSELF: dict[str, Callable[[str], list[Reading]]] = {**ALONE, "search": searching, "crawling": crawling}
 
 
 def main() -> int:
     """The command; returns its exit status."""
-    names = [figure.name for figure in FIGURES] + list(ALONE) + list(ON_MINIO)
+    names = [figure.name for figure in FIGURES] + list(BY_ITSELF) + list(ON_MINIO)
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", action="append", choices=names, metavar="FIGURE", help=", ".join(names))
     parser.add_argument("--servers", default=",".join(SERVERS), help="names, by commas (%(default)s)")
@@ -46,7 +52,7 @@ def main() -> int:
     loadgen = load.build()
     readings = [
         reading
-        for name, read in ALONE.items()
+        for name, read in BY_ITSELF.items()
         if name in chosen and "workspacesio" in servers
         for reading in read(loadgen)
     ]

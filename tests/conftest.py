@@ -13,6 +13,7 @@ import pytest
 from servers.installed import ServerMissing, installed
 from servers.minio import mc_path as installed_mc
 from servers.minio import minio
+from servers.opensearch import SearchServerProcess, elasticsearch7, opensearch2, opensearch3
 from servers.postgresql import PostgresqlServer, postgresql
 from servers.s3_server import S3Server
 from servers.versitygw import versitygw
@@ -53,6 +54,25 @@ def minio_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]
 def versitygw_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """versitygw without buckets, metadata in a sidecar folder, and its root user's keys."""
     with _missing_is_a_failure(), versitygw(str(tmp_path_factory.mktemp("versitygw"))) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def opensearch3_server() -> Iterator[SearchServerProcess]:
+    """OpenSearch 3 without indices of ours: each test takes a prefix of its own."""
+    with _missing_is_a_failure(), opensearch3() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def opensearch2_server() -> Iterator[SearchServerProcess]:
+    with _missing_is_a_failure(), opensearch2() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def elasticsearch7_server() -> Iterator[SearchServerProcess]:
+    with _missing_is_a_failure(), elasticsearch7() as server:
         yield server
 
 

@@ -70,6 +70,9 @@ WORKSPACE_ROUTES: list[tuple[str, str, Any]] = [
     ("DELETE", "/shares?subject=carol", None),
     ("DELETE", "/shares?subject=bob&folder=open/", None),
     ("GET", "/access", None),
+    ("GET", "/sizes", None),
+    ("GET", "/sizes?path=file", None),
+    ("GET", "/sizes?depth=3", None),
 ]
 
 
@@ -91,6 +94,11 @@ REFERENCES: list[tuple[str, str, Any]] = [
     ("POST", "/presign", {"reference": "{}/file", "method": "PUT"}),
     ("POST", "/api-keys", {"name": "k", "workspaces": ["{}"]}),
     ("GET", "/audit?workspace={}", None),
+    ("GET", "/search?q=in:{}", None),
+    ("GET", "/search?q=-in:{}%20file", None),
+    ("GET", "/aggregate?q=in:{}&by=ext", None),
+    ("POST", "/crawls", {"workspace": "{}"}),
+    ("GET", "/crawls?workspace={}", None),
 ]
 
 
@@ -125,6 +133,10 @@ OTHERS: list[tuple[str, str, Any, str, str]] = [
     ("DELETE", "/roots/{}", None, "existing", "absentia"),
     ("POST", "/roots/{}/import", {"all": True}, "existing", "absentia"),
     ("POST", "/roots/{}/import", {"folders": ["hidden"], "dry_run": True}, "existing", "absentia"),
+    ("PATCH", "/roots/{}", {"indexing": {"level": "none"}}, "existing", "absentia"),
+    ("POST", "/crawls", {"root": "{}"}, "existing", "absentia"),
+    ("GET", "/crawls?root={}", None, "existing", "absentia"),
+    ("POST", "/index/verify", {"root": "{}"}, "existing", "absentia"),
     ("POST", "/roots", {"node": "{}", "bucket": BUCKET, "type": "public"}, "local", "absnt"),
     ("POST", "/workspaces", {"name": "x", "root": "{}"}, "existing", "absentia"),
     ("POST", "/credentials", {"node": "{}"}, "local-2", "absnt-2"),
@@ -168,6 +180,25 @@ def test_credentials_and_keys_of_others_are_answered_as_absent_ones(scene: Scene
         assert there not in [one["id"] for one in scene.lab.bob.done("GET", f"/{kind}")]
 
 
+IN_THE_WORKER = [
+    ("GET", "/crawls/{}"),
+    ("POST", "/crawls/{}/pause"),
+    ("POST", "/crawls/{}/resume"),
+    ("GET", "/index/requests/{}"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), IN_THE_WORKER)
+def test_crawls_and_comparisons_of_others_are_answered_as_absent_ones(
+    scene: Scene, method: str, path: str
+) -> None:
+    ada, bob = scene.lab.ada, scene.lab.bob
+    there = ada.done("POST", "/index/verify" if "requests" in path else "/crawls", {"root": "existing"})["id"]
+    hidden, absent = (bob.call(method, path.format(number)) for number in (there, ABSENT_ID))
+    assert hidden.status == 404
+    assert shape(hidden) == shape(absent)
+
+
 def test_of_a_workspace_seen_in_part_the_other_part_stays_hidden(scene: Scene) -> None:
     bob, path = scene.lab.bob, f"/workspaces/{scene.half}"
     seen = bob.done("GET", path)
@@ -196,13 +227,15 @@ def test_of_a_workspace_seen_in_part_the_other_part_stays_hidden(scene: Scene) -
 
 def test_lists_hold_nothing_of_what_is_hidden(scene: Scene) -> None:
     for path in ("/workspaces", "/workspaces?scope=all", "/workspaces?scope=shared", "/workspaces?scope=public",
-                 "/roots", "/nodes", "/credentials", "/api-keys", "/audit", "/me", "/service"):  # fmt: skip
+                 "/roots", "/nodes", "/credentials", "/api-keys", "/audit", "/me", "/service", "/search",
+                 "/search?q=file", "/search?q=secret", "/aggregate?by=owner,workspace,folder,ext", "/crawls",
+                 "/index", "/index/requests"):  # fmt: skip
         answer = scene.lab.bob.call("GET", path)
         assert answer.status == 200, path
         for name in (b"hidden", b"shut", b"carol", scene.lab.folder.encode()):
             assert name not in answer.body, (path, name)
         # A workspace that is seen says in which root it lies; the root itself is not listed.
-        assert b"existing" not in answer.body or path.startswith("/workspaces")
+        assert b"existing" not in answer.body or path.startswith(("/workspaces", "/search", "/aggregate"))
     assert scene.lab.bob.call("GET", "/users").status == 403
 
 
@@ -236,6 +269,11 @@ COMMANDS = [
     ["mc", "cp", "{}/file", "of-bob/copy"],
     ["mc", "mirror", "{}", "of-bob/copy"],
     ["audit", "{}"],
+    ["search", "in:{}"],
+    ["du", "{}"],
+    ["du", "{}/file"],
+    ["crawl", "start", "{}"],
+    ["crawl", "status", "{}"],
 ]
 
 
@@ -267,6 +305,12 @@ def test_mc_in_a_shared_folder_never_names_what_lies_beside_it(scene: Scene) -> 
         ["ls"],
         ["workspace", "show", "ada/half"],
         ["token", "ada/half", "--json"],
+        ["search", "--all"],
+        ["search", "in:ada/half"],
+        ["search", "--facets"],
+        ["du", "ada/half", "--depth", "3"],
+        ["du", "ada/half/shut"],
+        ["index", "status"],
     ):
         done = scene.person.run(*command)
         said = done.stdout + done.stderr
@@ -287,4 +331,7 @@ def test_every_route_that_names_something_is_in_these_tables(scene: Scene) -> No
         named_by = {"/users": "{username}", "/events": "{node}"}.get("/" + start.split("/")[1], "{name}")
         tested.add(start.replace("{}", named_by))
     tested |= {"/credentials/{credential_id}", "/api-keys/{api_key_id}"}
+    tested |= {
+        path.replace("{}", "{crawl_id}" if "crawls" in path else "{request_id}") for _, path in IN_THE_WORKER
+    }
     assert named == {path for path in tested if "{" in path and not path.startswith("/workspaces/{name}")}

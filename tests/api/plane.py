@@ -16,6 +16,7 @@ from anyio.from_thread import BlockingPortal
 from fastapi import FastAPI
 from sqlalchemy import select
 
+from api.plane_index import PlaneIndex
 from workspacesio.api.app import create_routes
 from workspacesio.api.context import ServerContext
 from workspacesio.api.edge import Edge
@@ -78,12 +79,14 @@ class Plane:
         )
         self.keyring = Keyring("a secret of at least so many characters")
         self.drivers = Drivers(self.database, self.settings, self.keyring)
+        self.index = PlaneIndex(self.settings, url)
         self.context = ServerContext(
             self.database,
             self.settings,
             self.keyring,
             self.drivers,
             self.clock,
+            self.index,
         )
         self.routes = _routes(self.context)
         self.app = Edge(self.routes)
@@ -190,6 +193,10 @@ class Plane:
         path.write_bytes(content)
         return path
 
+    def crawl(self) -> None:
+        """Let the index hold what lies in the folder."""
+        self.index.crawl(self.database, self.drivers, self.clock)
+
     def verbs(self) -> list[str]:
         """What the audit has, in order."""
         with self.database.read() as session:
@@ -205,4 +212,5 @@ class Plane:
             self.portal = portal
             yield
             portal.call(self.drivers.close)
+        self.index.close()
         self.database.dispose()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -51,6 +52,7 @@ def build_world(plane: Plane) -> None:
     ):
         plane.user(username)
     plane.write_file("there/x")
+    plane.write_file("late/x")
     scans = plane.workspace("owner", "scans")["id"]
     plane.workspace("owner", "other")
     for subject, level in (("reader", "read"), ("writer", "readwrite"), ("sharer", "own"), ("disabled", "own")):
@@ -68,6 +70,17 @@ def build_world(plane: Plane) -> None:
     plane.do("owner", "POST", "/groups", {"name": "lab"})
     plane.do("owner", "POST", "/groups/lab/members", {"username": "reader"})
     plane.do("owner", "POST", "/credentials", {})
+    _index_what_is_gone_again(plane)
+    plane.do("admin", "POST", "/index/rebuild")
+    plane.call("admin", "POST", "/roots/existing/import", {"folders": ["late"], "owner": "owner"})
     plane.do("admin", "POST", "/users/disabled/disable")
     assert isinstance(plane.database, Rehearsal)
     plane.database.rehearsing = True
+
+
+def _index_what_is_gone_again(plane: Plane) -> None:
+    """The workspace is empty for all who ask storage, and holds two objects for all who ask the index."""
+    files = [plane.write_file(f"private/owner/scans/{path}") for path in ("sub/x", "elsewhere/x")]
+    plane.do("admin", "POST", "/crawls", {"root": "private"})
+    plane.crawl()
+    shutil.rmtree(files[0].parents[3])

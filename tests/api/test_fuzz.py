@@ -30,6 +30,8 @@ KNOWN = {
     "workspace_id": [1, 2, 3],
     "api_key_id": [1, 2],
     "credential_id": [1],
+    "crawl_id": [1],
+    "request_id": [1],
 }
 """What the described parameters may be called so that something is there."""
 
@@ -124,6 +126,11 @@ def test_odd_text_in_every_place(world: Plane, odd: str) -> None:
         ("POST", "/roots", {"node": odd, "bucket": odd, "prefix": odd, "type": "private", "name": odd}),
         ("POST", "/roots", {"node": "local", "bucket": "data", "prefix": odd, "type": "private"}),
         ("PATCH", "/roots/private", {"managers": [odd], "create": [odd]}),
+        ("PATCH", "/roots/private", {"indexing": {"level": odd, "exclusions": [odd]}}),
+        ("PATCH", "/roots/private", {"indexing": {"exclusions": [odd, odd + "/", f"**/{odd}"]}}),
+        ("POST", "/crawls", {"root": odd}),
+        ("POST", "/index/verify", {"root": odd}),
+        ("POST", "/crawls", {"workspace": odd}),
         ("POST", "/roots/existing/import", {"folders": [odd], "owner": odd, "name": odd}),
         ("POST", "/roots/existing/import", {"folders": [odd]}),
         ("POST", "/workspaces", {"name": odd, "root": odd}),
@@ -149,6 +156,18 @@ def test_odd_text_in_every_place(world: Plane, odd: str) -> None:
             f"/workspaces/resolve?reference={written}",
             f"/workspaces/1/shares?subject={written}&folder={written}",
             f"/audit?workspace={written}&limit={written}",
+            f"/search?q={written}",
+            f"/search?q=in:{written}",
+            f"/search?q=%22{written}%22&after={written}&sort=path",
+            f"/search?q=name:{written}%20or%20tag:{written}={written}&highlight=true",
+            f"/aggregate?q={written}",
+            f"/aggregate?q=path:{written}&by={written}",
+            f"/aggregate?q=owner:{written}%20node:{written}%20root:{written}&by=ext,type,owner,workspace,folder,year",
+            f"/workspaces/1/sizes?path={written}",
+            f"/index/requests/{written}",
+            f"/crawls?workspace={written}",
+            f"/crawls?root={written}",
+            f"/crawls/{written}",
         ):
             for method in ("GET", "DELETE"):
                 _check(world, f"{method} {path}", world.call(who, method, path))
@@ -177,8 +196,22 @@ def test_odd_times(world: Plane, moment: object) -> None:
 
 @pytest.mark.parametrize("number", [0, -1, 2**31, 2**63 - 1, 2**63, 2**200])
 def test_odd_numbers(world: Plane, number: int) -> None:
-    for path in (f"/workspaces/{number}", f"/workspaces/{number}/shares", f"/audit?limit={number}"):
+    for path in (
+        f"/workspaces/{number}",
+        f"/workspaces/{number}/shares",
+        f"/audit?limit={number}",
+        f"/crawls/{number}",
+        f"/crawls?limit={number}&after={number}",
+        f"/search?limit={number}&q=size:>{number}",
+        f"/search?q=modified:>{number}d",
+        f"/aggregate?top={number}&depth={number}&by=folder",
+        f"/workspaces/1/sizes?depth={number}",
+        f"/index/requests/{number}",
+    ):
         _check(world, path, world.call("owner", "GET", path))
+    _check(world, f"rate {number}", world.call("owner", "POST", "/crawls", {"workspace": "scans", "rate": number}))
+    for indexing in ({"rate": number}, {"crawl_every_seconds": number}, {"content_allowed_bytes": number}):
+        _check(world, f"{indexing}", world.call("admin", "PATCH", "/roots/private", {"indexing": indexing}))
     for body in ({"duration_seconds": number}, {"reference": "scans/x", "expires_seconds": number}):
         path = "/credentials" if "duration_seconds" in body else "/presign"
         _check(world, f"{path} {number}", world.call("owner", "POST", path, body))

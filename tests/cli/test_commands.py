@@ -345,6 +345,9 @@ def test_completion(ada: Person) -> None:
     assert complete(ada, "wio workspace show ada/compl") == {"ada/completed/"}
     assert complete(ada, "wio mc ls compl") == {"completed/"}
     assert complete(ada, "wio mc mir") == {"mirror"}
+    assert complete(ada, "wio du compl") == {"completed/"}
+    assert complete(ada, "wio crawl start --root exi") == {"existing"}
+    assert complete(ada, "wio search --sort mod") == {"modified"}
 
 
 def complete(person: Person, line: str) -> set[str]:

@@ -131,6 +131,9 @@ def test_from_make_run_to_a_share_that_is_taken_back(
         bob.types_with_password(f"wio register {api} bob@example.org bob")
         assert "plates" not in bob.types("wio ls")
         bob.is_refused("wio mc ls ada/plates")
+        found = "wio search 'plate ext:csv' --count"
+        ada.types(f"for i in $(seq 300); do [ $(.venv/bin/{found}) = 2 ] && exit; sleep 0.1; done; exit 1")
+        assert bob.types(found) == "0\n"
         said = ada.types(share.replace("FOLDER", "plates").replace("COLLEAGUE", "bob"))
         assert said.startswith("bob may read ada/plates/. Enforced.\n")
 
@@ -142,6 +145,8 @@ def test_from_make_run_to_a_share_that_is_taken_back(
         ]
         script = f'eval "$(wio token --format env)" && {sys.executable} my_boto3_script.py'
         names = {path for path in TREE if path.startswith("plates/")}
+        assert bob.types(found) == "2\n"
+        assert json.loads(bob.types("wio du ada/plates --json"))["objects"] == len(names)
         assert "ada/plates" in bob.types("wio ls")
         assert "raw/" in bob.types("wio mc ls ada/plates")
         assert set(bob.types(script).splitlines()) == names
@@ -163,6 +168,8 @@ def test_from_make_run_to_a_share_that_is_taken_back(
         for line in [*reading, "wio mc ls ada/plates"]:
             bob.is_refused(line)
         assert "plates" not in bob.types("wio ls")
+        assert bob.types(found) == "0\n"
+        bob.is_refused("wio du ada/plates")
         with urllib.request.urlopen(links[0]) as answer:  # ada's own
             assert answer.read() == b"2"
         assert {path for path in TREE if not os.path.exists(os.path.join(tree, path))} == set()

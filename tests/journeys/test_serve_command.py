@@ -184,7 +184,7 @@ def test_a_killed_part_is_started_again(running: Service) -> None:
         )
 
     parts = [pid for pid in descendants(supervisor) if parent_of(pid) == supervisor]
-    assert len(parts) == 3
+    assert len(parts) == 4
     victims = [*parts, endpoint_workers(running)[0], api_workers(running)[0]]
     for victim in victims:
         if not lives(victim):
@@ -196,8 +196,8 @@ def test_a_killed_part_is_started_again(running: Service) -> None:
         answer = place.client().get_object(Bucket=place.bucket, Key=place.key("kept"))
         assert answer["Body"].read() == b"kept"
     wait_until(
-        lambda: len([pid for pid in descendants(supervisor) if parent_of(pid) == supervisor]) == 3,
-        "three parts run again",
+        lambda: len([pid for pid in descendants(supervisor) if parent_of(pid) == supervisor]) == 4,
+        "four parts run again",
     )
 
 

@@ -9,13 +9,16 @@ import workspacesio
 from workspacesio.api import (
     account_routes,
     audit_routes,
+    crawl_routes,
     credential_routes,
     event_routes,
     event_source_routes,
     group_routes,
     import_routes,
+    index_routes,
     node_routes,
     root_routes,
+    search_routes,
     service_routes,
     share_routes,
     sign_in_routes,
@@ -44,6 +47,9 @@ _AREAS = (
     credential_routes,
     event_routes,
     event_source_routes,
+    search_routes,
+    crawl_routes,
+    index_routes,
     audit_routes,
 )
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from workspacesio.api.repeated_requests import RepeatedRequests
 from workspacesio.database.sessions import Database
+from workspacesio.index.opening import IndexReader
 from workspacesio.nodes.driver import StorageDriver
 from workspacesio.services.keys import Keyring
 from workspacesio.settings import Settings
@@ -13,7 +14,8 @@ from workspacesio.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class ServerContext:
-    """One in each process. `drivers` opens a node's driver by the node's id; `clock` gives the time, in UTC.
+    """One in each process. `drivers` opens a node's driver by the node's id; `clock` gives the time, in UTC;
+    `index` is what is searched.
 
     While the process is `stopping`, answers that last for hours end.
     """
@@ -23,5 +25,6 @@ class ServerContext:
     keyring: Keyring = field(repr=False)
     drivers: Callable[[int], StorageDriver]
     clock: Callable[[], datetime]
+    index: IndexReader = field(repr=False)
     stopping: Callable[[], bool] = lambda: False
     repeated: RepeatedRequests = field(default_factory=RepeatedRequests, repr=False)

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from workspacesio.api.addresses import client_address, public_address, s3_address
 from workspacesio.api.context import ServerContext
 from workspacesio.domain.errors import Conflict
+from workspacesio.index.opening import IndexReader
 from workspacesio.services.actors import Actor, identify
 from workspacesio.services.storage import Storage, wait_on
 
@@ -92,6 +93,11 @@ class Call:
         """Raise Conflict where the whole service was started to refuse every write."""
         if self.visit.context.settings.read_only:
             raise Conflict("This service is read-only.", code="node_is_read_only")
+
+    @property
+    def index(self) -> IndexReader:
+        """What is searched. Raises Unavailable, when it is asked and can't be."""
+        return self.visit.context.index
 
     def storage(self, node_id: int) -> Storage:
         """What use cases ask of the node; never inside a transaction. Raises Unavailable."""

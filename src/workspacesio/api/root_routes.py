@@ -1,16 +1,20 @@
 """Roots, for whoever manages them or creates workspaces in them."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
+from sqlalchemy.orm import Session
 
 from workspacesio.api.dependencies import SignedIn
 from workspacesio.api.enforcement import Settled, enforced_on
-from workspacesio.api.fields import Body, Line, Name, Names, RootTypeWord
-from workspacesio.domain.errors import NotFound
-from workspacesio.domain.vocabulary import CreatePolicy, RootType
+from workspacesio.api.fields import MAX_ID, Body, Line, Name, Names, RootTypeWord
+from workspacesio.domain.errors import Conflict, NotFound
+from workspacesio.domain.vocabulary import CreatePolicy, IndexLevel, RootType
+from workspacesio.index.extraction.costs import told_cost
+from workspacesio.services.actors import Actor
 from workspacesio.services.node_effects import marked, settle
+from workspacesio.services.root_indexing import change_indexing, shown_indexing
 from workspacesio.services.roots import (
     RootView as View,
 )
@@ -40,15 +44,48 @@ class RootRequest(Body):
     create: Create | None = None
 
 
+class IndexingChange(Body):
+    """What is left out stays. None means without end: no limit in rate (entries a second), no crawl on schedule.
+
+    `exclusions`: patterns of paths that are not indexed, all of them. `content_allowed_bytes`: how much may be
+    read of a server that charges for it.
+    """
+
+    level: IndexLevel | None = None
+    rate: int | None = None
+    crawl_every_seconds: int | None = None
+    exclusions: list[Line] | None = None
+    cross_filesystems: bool | None = None
+    content_allowed_bytes: Annotated[int, Field(ge=0, le=MAX_ID)] | None = None
+
+
 class RootChange(Body):
     """`type` changes between public and private only."""
 
     create: Create | None = None
     managers: Names | None = None
     type: RootTypeWord | None = None
+    indexing: IndexingChange | None = None
+
+
+class Indexing(BaseModel):
+    """What of the root is searchable, and when it is crawled; None: no limit in rate, no schedule.
+
+    `content_read_bytes`: how much has been read of a server that charges for it.
+    """
+
+    level: IndexLevel
+    rate: int | None
+    crawl_every_seconds: int | None
+    exclusions: list[str]
+    cross_filesystems: bool
+    content_allowed_bytes: int | None
+    content_read_bytes: int
 
 
 class RootView(BaseModel):
+    """`indexing` is shown to managers of the root."""
+
     id: int
     name: str
     node: str
@@ -58,6 +95,7 @@ class RootView(BaseModel):
     create: Literal["everyone", "users", "nobody"]
     creators: list[str]
     managers: list[str]
+    indexing: Indexing | None = None
 
 
 class ChangedRoot(RootView, Settled):
@@ -68,14 +106,14 @@ class ChangedRoot(RootView, Settled):
 def roots(call: SignedIn) -> list[RootView]:
     """The roots that the caller manages or may create workspaces in."""
     with call.read() as (session, actor, _):
-        return [_view(found) for found in list_roots(session, actor=actor)]
+        return [_shown(session, actor, found) for found in list_roots(session, actor=actor)]
 
 
 @router.get("/{name}")
 def root(call: SignedIn, name: Name) -> RootView:
     """One root: where it lies, who manages it and who creates workspaces there."""
     with call.read() as (session, actor, now):
-        return _view(show_root(session, actor=actor, name=name, now=now))
+        return _shown(session, actor, show_root(session, actor=actor, name=name, now=now))
 
 
 @router.post("", status_code=201)
@@ -109,7 +147,7 @@ def add_root(call: SignedIn, wanted: RootRequest) -> RootView:
                 root_type=None,
                 now=now,
             )
-        answer = _view(made)
+        answer = _shown(session, actor, made)
         concerned = marked(session)
     settle(call.visit.context, concerned)
     return answer
@@ -117,20 +155,28 @@ def add_root(call: SignedIn, wanted: RootRequest) -> RootView:
 
 @router.patch("/{name}")
 def set_root(call: SignedIn, name: Name, change: RootChange) -> ChangedRoot:
-    """Change who creates workspaces, who manages, or who reads (public or private)."""
+    """Change who creates workspaces, manages or reads (public or private), and what is indexed."""
     policy, creators = _policy(change.create)
     with call.write() as (session, actor, now):
-        changed = change_root(
-            session,
-            actor=actor,
-            name=name,
-            create=policy,
-            creators=creators,
-            managers=change.managers,
-            root_type=None if change.type is None else RootType(change.type),
-            now=now,
-        )
-        view = _view(changed)
+        if change.indexing is not None:
+            asked = change.indexing.model_dump(exclude_unset=True)
+            try:
+                change_indexing(session, actor=actor, name=name, changes=asked, now=now)
+            except Conflict as refusal:
+                raise told_cost(session, call.index, name, refusal) from refusal
+            found = show_root(session, actor=actor, name=name, now=now)
+        if change.indexing is None or change.model_fields_set != {"indexing"}:
+            found = change_root(
+                session,
+                actor=actor,
+                name=name,
+                create=policy,
+                creators=creators,
+                managers=change.managers,
+                root_type=None if change.type is None else RootType(change.type),
+                now=now,
+            )
+        view = _shown(session, actor, found)
         concerned = marked(session)
     return ChangedRoot(**dict(view), enforced=enforced_on(call.visit.context, concerned))
 
@@ -148,9 +194,13 @@ def _policy(create: Create | None) -> tuple[CreatePolicy | None, list[str] | Non
     return CreatePolicy.USERS, create
 
 
-def _view(view: View) -> RootView:
+def _shown(session: Session, actor: Actor, view: View) -> RootView:
+    indexing = shown_indexing(session, actor=actor, root_id=view.root.id)
     return RootView.model_validate(
         {
+            "indexing": None
+            if indexing is None
+            else {field: getattr(indexing, field) for field in Indexing.model_fields},
             "id": view.root.id,
             "name": view.root.name,
             "node": view.node,

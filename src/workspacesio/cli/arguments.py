@@ -21,6 +21,19 @@ def add_workspace(
     action.completer = complete_workspace  # type: ignore[attr-defined]
 
 
+def add_root(parser: argparse.ArgumentParser, name: str = "--root", **settings: Any) -> None:
+    """A root's name, that the shell can complete."""
+    action = parser.add_argument(name, metavar="ROOT", **settings)
+    action.completer = complete_root  # type: ignore[attr-defined]
+
+
+def complete_root(prefix: str, **_: Any) -> list[str]:
+    """For argcomplete: the roots that begin with what was typed."""
+    from workspacesio.cli.completion import root_names
+
+    return root_names(prefix)
+
+
 def complete_workspace(prefix: str, **_: Any) -> list[str]:
     """For argcomplete: the references that begin with what was typed."""
     from workspacesio.cli.completion import workspace_references

@@ -27,7 +27,7 @@ class Client:
         self._token = token
         self._connection, self._before_path, self._headers = connect(server)
 
-    def get(self, path: str, **query: str | int | bool | None) -> Any:
+    def get(self, path: str, /, **query: str | int | bool | None) -> Any:
         """The answer to GET; raises Refused, and CommandError where there is none."""
         return self.request("GET", path, query=query)
 

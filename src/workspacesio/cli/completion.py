@@ -1,4 +1,4 @@
-"""Shell completion, by argcomplete: commands, options, and the workspaces that the caller reaches."""
+"""Shell completion, by argcomplete: commands, options, and the workspaces and roots that the caller reaches."""
 
 from __future__ import annotations
 
@@ -9,8 +9,14 @@ import time
 from workspacesio.cli import private_files, sign_in
 from workspacesio.cli.errors import CommandError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from workspacesio.cli.client import Client
+
 FRESH_SECONDS = 30
-"""How long one listing of workspaces answers the tabulator key."""
+"""How long one listing answers the tabulator key."""
 
 
 def completion_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +47,7 @@ def workspace_references(typed: str) -> list[str]:
     """References that begin with what was typed, with a final slash. Silent: a shell has no room for errors."""
     try:
         caller = sign_in.current()
-        known = _known(caller)
+        known = _known(caller, "workspaces", _workspaces)
     except (CommandError, OSError, KeyError, TypeError):
         return []
     names = [f"{one['name']}/" for one in known if one["owner"] == caller.username]
@@ -49,15 +55,35 @@ def workspace_references(typed: str) -> list[str]:
     return [name for name in names if name.startswith(typed)]
 
 
-def _known(caller: sign_in.SignIn) -> list[dict[str, str]]:
-    path = os.path.join(private_files.cache_dir(), caller.cache_key or "-", "completion.json")
+def root_names(typed: str) -> list[str]:
+    """Roots that begin with what was typed. Silent, as `workspace_references`."""
+    try:
+        known = _known(sign_in.current(), "roots", _roots)
+    except (CommandError, OSError, KeyError, TypeError):
+        return []
+    return [one["name"] for one in known if one["name"].startswith(typed)]
+
+
+def _workspaces(client: Client) -> list[dict[str, str]]:
+    listed = client.pages("/workspaces", "reference", scope="all")
+    return [{"owner": one["owner"], "name": one["name"]} for one in listed]
+
+
+def _roots(client: Client) -> list[dict[str, str]]:
+    return [{"name": one["name"]} for one in client.get("/roots")]
+
+
+def _known(
+    caller: sign_in.SignIn, kind: str, ask: Callable[[Client], list[dict[str, str]]]
+) -> list[dict[str, str]]:
+    name = "completion.json" if kind == "workspaces" else f"completion-{kind}.json"
+    path = os.path.join(private_files.cache_dir(), caller.cache_key or "-", name)
     kept = private_files.read_json(path)
     if isinstance(kept, dict) and 0 <= time.time() - kept["at"] < FRESH_SECONDS:
-        found: list[dict[str, str]] = kept["workspaces"]
+        found: list[dict[str, str]] = kept[kind]
         return found
     from workspacesio.cli.client import Client
 
-    listed = Client(caller.server, caller.token).pages("/workspaces", "reference", scope="all")
-    found = [{"owner": one["owner"], "name": one["name"]} for one in listed]
-    private_files.write_json(path, {"at": time.time(), "workspaces": found})
+    found = ask(Client(caller.server, caller.token))
+    private_files.write_json(path, {"at": time.time(), kind: found})
     return found

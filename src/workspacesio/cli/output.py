@@ -33,10 +33,10 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, em
         print(empty)
         return
     right = [all(isinstance(row[index], int | None) for row in given) for index in range(len(headings))]
-    widths = [max(map(_width, column)) for column in zip(headings, *table, strict=True)]
+    widths = [max(map(columns, column)) for column in zip(headings, *table, strict=True)]
     for row in [list(headings), *table]:
         cells = [
-            " " * (width - _width(cell)) + cell if to_right else cell + " " * (width - _width(cell))
+            " " * (width - columns(cell)) + cell if to_right else cell + " " * (width - columns(cell))
             for cell, width, to_right in zip(row, widths, right, strict=True)
         ]
         print("  ".join(cells).rstrip())
@@ -50,7 +50,8 @@ def print_fields(fields: Iterable[tuple[str, object]]) -> None:
         print(f"{name:<{width}}  {value}".rstrip())
 
 
-def _width(text: str) -> int:
+def columns(text: str) -> int:
+    """How many columns of a terminal a text takes."""
     if text.isascii():
         return len(text)
     import unicodedata
@@ -85,6 +86,28 @@ def when(moment: str | None) -> str | None:
         return moment
     soon = timedelta(0) < at - datetime.now(UTC) < timedelta(minutes=10)
     return at.strftime("%Y-%m-%d %H:%M:%S" if soon else "%Y-%m-%d %H:%M")
+
+
+def ago(moment: str | None) -> str:
+    """How long ago a time of the API was: '3 min ago', '5 d ago'; beyond four weeks, or to come, its date."""
+    from datetime import UTC, datetime
+
+    try:
+        at = datetime.fromisoformat(moment or "").astimezone()
+    except (ValueError, OverflowError):
+        return safe(moment)
+    seconds = (datetime.now(UTC) - at).total_seconds()
+    if not 0 <= seconds < 28 * 86400:
+        return at.strftime("%Y-%m-%d")
+    return f"{lasting(seconds)} ago"
+
+
+def lasting(seconds: float) -> str:
+    """A length of time in its largest unit: 200 gives '3 min'."""
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)} {unit}"
+    return f"{int(seconds)} s"
 
 
 def enforcement(answer: Any) -> str:

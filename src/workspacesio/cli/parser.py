@@ -74,8 +74,16 @@ def _add(levels: dict[str, Any], typed: str, long: str) -> None:
 
 
 def parse(words: str, arguments: Sequence[str]) -> argparse.Namespace:
-    """Parse what was typed after a command; raises UsageError."""
+    """Parse what was typed after a command; raises UsageError.
+
+    A command with a language of its own tells words from options itself, by a function `NAME_typed`.
+    """
     parser = build(words)
+    module, name, _ = registry.COMMANDS[words]
+    typed: Callable[[Sequence[str]], list[str]] | None
+    typed = getattr(importlib.import_module(f"workspacesio.cli.{module}"), name + "_typed", None)
+    if typed is not None:
+        return parser.parse_args(typed(arguments))
     if "--" in arguments:  # `wio exec WORKSPACE -- COMMAND --its-options`
         split = list(arguments).index("--")
         parsed = parser.parse_intermixed_args(arguments[:split])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from workspacesio.cli import output, passwords
+from workspacesio.cli import output, passwords, root_indexing
 from workspacesio.cli.arguments import add_json
 from workspacesio.cli.client import segment, signed_in
 from workspacesio.cli.errors import CommandError, UsageError
@@ -98,6 +98,7 @@ def show(arguments: argparse.Namespace) -> None:
             ("address", f"s3://{root['bucket']}/{root['prefix']}"),
             ("who creates", _who_creates(root)),
             ("managers", ", ".join(map(str, root.get("managers") or [])) or None),
+            *root_indexing.fields(root["indexing"]),
         ]
     )
 
@@ -107,19 +108,39 @@ def change_arguments(parser: argparse.ArgumentParser) -> None:
     _create_setting(parser)
     parser.add_argument("--managers", metavar="USERS", help="who manages it: usernames with commas between")
     parser.add_argument("--type", choices=TYPES, help="public or private; managed stays managed")
+    root_indexing.add_options(parser)
+    add_json(parser)
 
 
 def change(arguments: argparse.Namespace) -> None:
     """`wio root set`."""
+    options = ("create", "managers", "type", "index", "crawl_every", "rate", "exclude", "include")
+    if all(getattr(arguments, one) is None for one in (*options, "cross_filesystems", "allow_bytes")):
+        raise UsageError("say what to change, such as --create or --index; `wio root set --help` lists it.")
+    client, path = signed_in(), f"/roots/{segment(arguments.name)}"
     fields = {
         "create": _creators(arguments.create),
         "managers": None if arguments.managers is None else _names(arguments.managers),
         "type": arguments.type,
+        "indexing": root_indexing.wanted(arguments, lambda: _indexing(client.get(path))),
     }
-    if all(value is None for value in fields.values()):
-        raise UsageError("say what to change: --create, --managers or --type.")
-    root = signed_in().patch(f"/roots/{segment(arguments.name)}", fields)
-    print(f"{output.safe(root['name'])} is {root['type']}; workspaces are created by {_who_creates(root)}.")
+    root = client.patch(path, fields)
+    if arguments.json:
+        output.print_json(root)
+        return
+    name = output.safe(root["name"])
+    if any(fields[one] is not None for one in ("create", "managers", "type")):
+        print(f"{name} is {root['type']}; workspaces are created by {_who_creates(root)}.")
+    if fields["indexing"] is not None:
+        print(f"{name} is indexed as follows; `wio crawl status --root {name}` shows what is made of it.")
+        output.print_fields(root_indexing.fields(root["indexing"]))
+
+
+def _indexing(root: dict[str, Any]) -> dict[str, Any]:
+    if root["indexing"] is None:
+        raise CommandError("only managers of the root change what is indexed.")
+    found: dict[str, Any] = root["indexing"]
+    return found
 
 
 def remove_arguments(parser: argparse.ArgumentParser) -> None:

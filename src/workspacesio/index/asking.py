@@ -1,0 +1,91 @@
+"""One question to the index, from text to a query that carries the caller's rights.
+
+    text -> tree -> names resolved -> and the caller's sight
+
+All of a question is read in one session, so that rights, names and what is shown at the end are of one moment, and
+a workspace that is handed over, renamed or deleted meanwhile changes nothing in it.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from sqlalchemy.orm import Session
+
+from workspacesio.domain.search_parsing import parse
+from workspacesio.domain.search_query import AllOf, Everything, Query
+from workspacesio.index.completeness import missing_parts
+from workspacesio.index.engine import EngineReader
+from workspacesio.index.naming import Naming
+from workspacesio.index.notes import Note
+from workspacesio.index.remembered import Remembered
+from workspacesio.index.sight import Place, Sight
+from workspacesio.services.actors import Actor
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class AskedCatalogue(Protocol):
+    """The part of the catalogue that questions need."""
+
+    def folder_ids(self, places: Iterable[Place]) -> Mapping[Place, int]: ...
+
+    def change_number(self) -> int: ...
+
+    def folder_places(self, folder_ids: Collection[int]) -> Mapping[int, Place]: ...
+
+
+class IncompleteIndex(Protocol):
+    """`incomplete`: why answers may lack something, whatever is asked."""
+
+    @property
+    def remembered(self) -> Remembered: ...
+
+    def incomplete(self) -> Sequence[tuple[str, str]]: ...
+
+
+class AskedIndex(IncompleteIndex, Protocol):
+    """`engine` raises Unavailable where there is none to ask."""
+
+    @property
+    def catalogue(self) -> AskedCatalogue: ...
+
+    def engine(self) -> EngineReader: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """`query`: for the engine. `notes`: names that mean nothing here. `incomplete`: what answers may lack."""
+
+    query: Query
+    sight: Sight
+    notes: tuple[Note, ...]
+    incomplete: tuple[Note, ...]
+
+
+def microseconds(moment: datetime) -> int:
+    """Since 1970 UTC."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def ask(session: Session, *, index: AskedIndex, actor: Actor, text: str, asked_at: int, now: datetime) -> Question:
+    """`asked_at` (microseconds) is when ages in `text` end; later pages have that of the first.
+
+    Raises Invalid, NotFound, Ambiguous and Unavailable.
+    """
+    parsed = parse(text, asked_at)
+    sight = index.remembered.sight(session, caller=actor.caller, now=now)
+    naming = Naming(session, actor, sight, index.catalogue, now)
+    wanted = naming.resolve(parsed)
+    seen = index.remembered.seen(sight, index.catalogue)
+    query = seen if wanted == Everything() else AllOf((seen, wanted))
+    return Question(
+        query, sight, tuple(naming.notes), incomplete(session, index=index, sight=sight, wanted=wanted)
+    )
+
+
+def incomplete(session: Session, *, index: IncompleteIndex, sight: Sight, wanted: Query) -> tuple[Note, ...]:
+    """What an answer about `wanted` may lack."""
+    of_all = [Note(code, sentence) for code, sentence in index.incomplete()]
+    return (*of_all, *missing_parts(index.remembered.unindexed(session), sight, wanted))

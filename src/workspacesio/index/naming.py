@@ -1,0 +1,92 @@
+"""What the names in a query mean to the caller: every `Named` becomes `Workspaces` or `Folders`.
+
+`owner:`, `node:`, `root:` and `public:` mean the workspaces, among those the caller may read in, that have such an
+owner, node, root or type. Where there is none, nothing is found, and a note says so in the same words whether the
+name is unknown or hidden. `in:` is a workspace's reference, with a folder if wanted, and means what it means
+everywhere (`services/references.py`): NotFound, and Ambiguous with candidates.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from workspacesio.database.tables import Node, Root, User, Workspace
+from workspacesio.domain.search_query import AllOf, AnyOf, Folders, Named, NamedField, Not, Query, Workspaces
+from workspacesio.domain.search_term import shown
+from workspacesio.domain.vocabulary import RootType
+from workspacesio.index.notes import Note
+from workspacesio.index.sight import FolderNumbers, Sight
+from workspacesio.services.actors import Actor
+from workspacesio.services.references import ReadOrWrite, resolve_reference
+
+ME = "me"
+"""`owner:me` is the caller; nobody can be called so."""
+
+_PUBLIC_TYPES = [kind.value for kind in RootType if kind.is_public]
+
+
+@dataclass(slots=True)
+class Naming:
+    """Resolves the names of one query, in the session in which the caller's sight was read."""
+
+    session: Session
+    actor: Actor
+    sight: Sight
+    catalogue: FolderNumbers
+    now: datetime
+    notes: list[Note] = field(default_factory=list)
+    _known: dict[Named, Query] = field(default_factory=dict)
+
+    def resolve(self, query: Query) -> Query:
+        """Raises NotFound, Ambiguous, and Invalid for what is no reference."""
+        match query:
+            case AllOf(parts):
+                return AllOf(tuple(self.resolve(part) for part in parts))
+            case AnyOf(parts):
+                return AnyOf(tuple(self.resolve(part) for part in parts))
+            case Not(part):
+                return Not(self.resolve(part))
+            case Named():
+                if query not in self._known:
+                    self._known[query] = self._meaning(query)
+                return self._known[query]
+            case _:
+                return query
+
+    def _meaning(self, named: Named) -> Query:
+        if named.field == "in":
+            return self._reference(named.value)
+        having = self.session.scalars(
+            select(Workspace.id)
+            .join(User, User.id == Workspace.owner_id)
+            .join(Node, Node.id == Workspace.node_id)
+            .join(Root, Root.id == Workspace.root_id)
+            .where(self._condition(named.field, named.value))
+        )
+        found = self.sight.workspaces.intersection(having)
+        if not found and named.field != "public":
+            sentence = f"You can read nothing whose {named.field} is {shown(named.value)!r}; see `wio ls`."
+            self.notes.append(Note("nothing_by_that_name", sentence))
+        return Workspaces(found)
+
+    def _condition(self, field_: NamedField, value: str) -> ColumnElement[bool]:
+        match field_:
+            case "owner":
+                return User.username == (self.actor.username if value.lower() == ME else value.lower())
+            case "node":
+                return Node.name == value
+            case "root":
+                return Root.name == value
+            case _:
+                return Root.type.in_(_PUBLIC_TYPES)
+
+    def _reference(self, reference: str) -> Query:
+        meaning = resolve_reference(
+            self.session, actor=self.actor, reference=reference, purpose=ReadOrWrite.READ, now=self.now
+        )
+        folder = meaning.path.rstrip("/")
+        if not folder:
+            return Workspaces(frozenset({meaning.workspace_id}))
+        return Folders(frozenset(self.catalogue.folder_ids([(meaning.workspace_id, folder + "/")]).values()))

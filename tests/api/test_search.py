@@ -1,0 +1,317 @@
+"""Search through the API: what is found, counted and summed up, by whom, and from when on no more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from api.plane import Plane
+
+FILES = {
+    "raw/plate-1.csv": 10,
+    "raw/deep/plate-2.csv": 20,
+    "raw/image.tif": 300,
+    "report plate.txt": 4000,
+}
+
+
+@pytest.fixture
+def lab(plane: Plane) -> Plane:
+    """ada's imported folder `plates` (1), which bob reads and carol the folder `raw` of; root's `hidden` (2)."""
+    for path, size in FILES.items():
+        plane.write_file(f"plates/{path}", b"x" * size)
+    plane.write_file("hidden/plate-9.csv", b"x")
+    plane.call("root", "POST", "/roots/existing/import", {"folders": ["plates"], "owner": "ada"})
+    plane.call("root", "POST", "/roots/existing/import", {"folders": ["hidden"], "owner": "root"})
+    plane.share("ada", 1, "bob")
+    plane.share("ada", 1, "carol", folder="raw")
+    plane.crawl()
+    return plane
+
+
+def paths(plane: Plane, who: str, q: str = "", **query: Any) -> list[str]:
+    return [one["path"] for one in plane.do(who, "GET", "/search", None, q=q, **query)["results"]]
+
+
+def test_what_is_found_and_what_is_said_of_it(lab: Plane) -> None:
+    answer = lab.do("bob", "GET", "/search", None, q="plate ext:csv", sort="path")
+    assert (answer["total"], answer["bytes"], answer["next"]) == (2, 30, None)
+    assert (answer["incomplete"], answer["notes"]) == ([], [])
+    deep, first = answer["results"]
+    assert deep["path"] == "raw/deep/plate-2.csv"
+    assert first == {
+        "reference": "ada/plates/raw/plate-1.csv",
+        "workspace": "plates",
+        "owner": "ada",
+        "path": "raw/plate-1.csv",
+        "size": 10,
+        "modified": first["modified"],
+        "node": "local",
+        "bucket": "data",
+        "key": "plates/raw/plate-1.csv",
+        "etag": first["etag"],
+        "content_type": None,
+        "facts": {},
+        "tags": {},
+        "problem": None,
+        "highlights": [],
+    }
+    assert first["modified"].endswith("Z")
+    assert lab.do("bob", "GET", "/search", None, limit=0)["total"] == len(FILES)
+
+
+def test_order(lab: Plane) -> None:
+    by_size = sorted(FILES, key=FILES.__getitem__)
+    assert paths(lab, "bob", sort="size") == by_size[::-1]
+    assert paths(lab, "bob", sort="size", reverse=True) == by_size
+    assert paths(lab, "bob", sort="path") == sorted(FILES)
+    assert paths(lab, "bob", sort="path", reverse=True) == sorted(FILES)[::-1]
+    assert sorted(paths(lab, "bob", sort="modified")) == sorted(FILES)
+    lab.refused(422, "invalid_request", "bob", "GET", "/search?sort=colour")
+
+
+def test_pages(lab: Plane) -> None:
+    seen: list[str] = []
+    after = None
+    while True:
+        page = lab.do("bob", "GET", "/search", None, sort="path", limit=1, **({"after": after} if after else {}))
+        seen += [one["path"] for one in page["results"]]
+        assert page["total"] == len(FILES)
+        after = page["next"]
+        if after is None:
+            break
+        # A place in one person's results is none in anybody else's, nor in those of another query.
+        lab.refused(422, "invalid_cursor", "ada", "GET", "/search", None, sort="path", limit=1, after=after)
+        lab.refused(422, "invalid_cursor", "bob", "GET", "/search", None, sort="size", limit=1, after=after)
+    assert seen == sorted(FILES)
+    lab.refused(422, "invalid_cursor", "bob", "GET", "/search?after=nonsense")
+
+
+def test_words_that_were_found_are_marked(lab: Plane) -> None:
+    (found,) = lab.do("bob", "GET", "/search", None, q="report", highlight=True)["results"]
+    assert found["highlights"] == [{"text": "report plate.txt", "ranges": [[0, 6]]}]
+
+
+@pytest.mark.parametrize(
+    ("q", "at", "length"),
+    [("siz:>1GB", 0, 4), ("plate (csv", 6, 1), ("plate or", 6, 2), ("x" * 3000, 2000, 1), ("(" * 50 + "x", 21, 1)],
+)
+def test_a_wrong_query_says_where(lab: Plane, q: str, at: int, length: int) -> None:
+    for path in ("/search", "/aggregate"):
+        error = lab.refused(422, "invalid_query", "bob", "GET", path, None, q=q)
+        assert (error["details"]["at"], error["details"]["length"]) == (at, length)
+        assert error["details"]["hint"]
+        assert error["message"].endswith(".")
+
+
+def test_numbers(lab: Plane) -> None:
+    answer = lab.do("bob", "GET", "/aggregate", None, q="plate", by="ext,owner,folder,workspace")
+    assert (answer["total"], answer["bytes"]) == (3, 4030)
+    assert list(answer["facets"]) == ["ext", "owner", "folder", "workspace"]
+    assert answer["facets"]["ext"] == [
+        {"key": "csv", "count": 2, "bytes": 30},
+        {"key": "txt", "count": 1, "bytes": 4000},
+    ]
+    assert answer["facets"]["owner"] == [{"key": "ada", "count": 3, "bytes": 4030}]
+    assert answer["facets"]["folder"] == [{"key": "ada/plates/raw/", "count": 2, "bytes": 30}]
+    assert answer["others"]["folder"] == {"count": 1, "bytes": 4000}
+    top = lab.do("bob", "GET", "/aggregate", None, by="ext", top=1)
+    assert (top["facets"]["ext"], top["others"]["ext"]) == (
+        [{"key": "csv", "count": 2, "bytes": 30}],
+        {"count": 2, "bytes": 4300},
+    )
+    assert lab.do("bob", "GET", "/aggregate", None, q="plate")["facets"] == {}
+    lab.refused(422, "no_such_facet", "bob", "GET", "/aggregate?by=ext,colour")
+
+
+def test_who_finds_what(lab: Plane) -> None:
+    in_raw = sorted(path for path in FILES if path.startswith("raw/"))
+    assert paths(lab, "ada", sort="path") == sorted(FILES)
+    assert paths(lab, "bob", sort="path") == sorted(FILES)
+    assert paths(lab, "carol", sort="path") == in_raw
+    # An administrator sees names of workspaces, not what is in them.
+    assert paths(lab, "root") == ["plate-9.csv"]
+    totals = {who: lab.do(who, "GET", "/aggregate")["total"] for who in ("ada", "bob", "carol", "root")}
+    assert totals == {"ada": 4, "bob": 4, "carol": 3, "root": 1}
+    assert lab.do("carol", "GET", "/aggregate?by=folder")["facets"]["folder"] == [
+        {"key": "ada/plates/raw/", "count": 3, "bytes": 330}
+    ]
+
+
+def test_what_was_taken_back_is_not_found(lab: Plane) -> None:
+    lab.do("ada", "DELETE", "/workspaces/1/shares?subject=bob")
+    assert paths(lab, "bob") == []
+    assert lab.do("bob", "GET", "/aggregate?by=ext")["facets"]["ext"] == []
+    lab.refused(404, "not_found", "bob", "GET", "/workspaces/1/sizes")
+    lab.share("ada", 1, "bob", folder="raw/deep", expires_at="2026-11-22T11:00:00Z")
+    assert paths(lab, "bob") == ["raw/deep/plate-2.csv"]
+    lab.clock.advance(hours=2)
+    assert paths(lab, "bob") == []
+
+
+def test_a_page_of_what_was_taken_back_is_empty(lab: Plane) -> None:
+    after = lab.do("bob", "GET", "/search", None, sort="path", limit=1)["next"]
+    lab.do("ada", "DELETE", "/workspaces/1/shares?subject=bob")
+    page = lab.do("bob", "GET", "/search", None, sort="path", limit=1, after=after)
+    assert (page["total"], page["results"]) == (0, [])
+
+
+def test_labels_are_those_of_now(lab: Plane) -> None:
+    lab.do("ada", "PATCH", "/workspaces/1", {"name": "renamed"})
+    assert lab.do("bob", "GET", "/search?q=report")["results"][0]["reference"] == "ada/renamed/report plate.txt"
+    assert lab.do("bob", "GET", "/search", None, q="in:renamed report")["total"] == 1
+    lab.do("ada", "POST", "/workspaces/1/hand-over", {"to": "root"})
+    assert lab.do("bob", "GET", "/aggregate?by=owner")["facets"]["owner"][0]["key"] == "root"
+    assert paths(lab, "ada") == []
+
+
+def test_hidden_and_unknown_names_answer_alike(lab: Plane) -> None:
+    lab.user("dora")
+    for query, name in (("owner:{}", "root"), ("root:{}", "existing"), ("node:{}", "local")):
+        hidden, unknown = (
+            lab.call("dora", "GET", "/search", None, q=query.format(one)).text.replace(one, "NAME")
+            for one in (name, "nobody")
+        )
+        assert hidden == unknown
+        assert '"total":0' in hidden
+    hidden, unknown = (
+        lab.refused(404, None, "dora", "GET", "/search", None, q=f"in:{name}")
+        for name in ("ada/plates", "ada/nonono")
+    )
+    assert hidden["code"] == unknown["code"]
+    assert hidden["message"].replace("ada/plates", "X") == unknown["message"].replace("ada/nonono", "X")
+
+
+def test_narrowed_keys(lab: Plane) -> None:
+    lab.workspace("ada", "mine")
+    narrowings: dict[str, dict[str, Any]] = {"read": {"read_only": True}, "mine": {"workspaces": ["mine"]}}
+    narrowed = {
+        name: lab.do("ada", "POST", "/api-keys", {"name": name, **fields})["token"]
+        for name, fields in narrowings.items()
+    }
+    assert len(paths(lab, narrowed["read"])) == len(FILES)
+    assert paths(lab, narrowed["mine"]) == []
+    lab.refused(404, "not_found", narrowed["mine"], "GET", "/workspaces/1/sizes")
+
+
+def test_sizes(lab: Plane) -> None:
+    whole = lab.do("bob", "GET", "/workspaces/1/sizes")
+    assert (whole["path"], whole["objects"], whole["bytes"], whole["partial"], whole["children"]) == (
+        "",
+        4,
+        4330,
+        False,
+        [],
+    )
+    raw = lab.do("bob", "GET", "/workspaces/1/sizes?path=raw&depth=5")
+    assert (raw["path"], raw["objects"], raw["bytes"]) == ("raw/", 3, 330)
+    assert raw["children"] == [{"path": "raw/deep/", "objects": 1, "bytes": 20}]
+    one = lab.do("bob", "GET", "/workspaces/1/sizes?path=raw/image.tif")
+    assert (one["path"], one["objects"], one["bytes"]) == ("raw/image.tif", 1, 300)
+    shared = lab.do("carol", "GET", "/workspaces/1/sizes?depth=1")
+    assert (shared["objects"], shared["bytes"], shared["partial"]) == (3, 330, True)
+    assert [child["path"] for child in shared["children"]] == ["raw/"]
+    for path in ("report plate.txt", "report%20plate.txt", "nothing", "raw/deep/x"):
+        lab.refused(404, "not_found", "carol", "GET", f"/workspaces/1/sizes?path={path}")
+    # A manager sees how large workspaces are, and no folder in them.
+    managed = lab.do("root", "GET", "/workspaces/1/sizes?depth=3")
+    assert (managed["objects"], managed["bytes"], managed["children"]) == (4, 4330, [])
+    lab.refused(404, "not_found", "root", "GET", "/workspaces/1/sizes?path=raw")
+    lab.refused(422, "invalid_request", "bob", "GET", "/workspaces/1/sizes?depth=21")
+
+
+def test_what_is_missing_is_said(plane: Plane) -> None:
+    def imported(folder: str) -> None:
+        plane.write_file(f"{folder}/x")
+        plane.call("root", "POST", "/roots/existing/import", {"folders": [folder], "owner": "ada"})
+
+    def found_and_missing() -> tuple[int, list[str]]:
+        plane.index.forget()
+        answer = plane.do("ada", "GET", "/search")
+        return answer["total"], [one["code"] for one in answer["incomplete"]]
+
+    imported("first")
+    for path in ("/search", "/aggregate", "/workspaces/1/sizes"):
+        error = plane.refused(503, "index_missing", "ada", "GET", path)
+        assert error["message"].endswith(".")
+    status = plane.do("ada", "GET", "/index")
+    assert (status["state"], status["whole"], status["roots"]) == ("away", None, [])
+    assert [one["code"] for one in status["incomplete"]] == ["index_missing"]
+    assert plane.do("root", "GET", "/index")["whole"]["entries"] is None
+    plane.crawl()
+    assert found_and_missing() == (1, [])
+    imported("second")
+    assert found_and_missing() == (1, ["not_crawled"])
+    assert "existing" in plane.do("ada", "GET", "/aggregate")["incomplete"][0]["message"]
+    # Who can't read it hears nothing of it.
+    assert plane.do("bob", "GET", "/search")["incomplete"] == []
+    plane.crawl()
+    assert found_and_missing() == (2, [])
+    plane.do("root", "PATCH", "/roots/existing", {"indexing": {"level": "none"}})
+    plane.crawl()
+    assert found_and_missing() == (0, ["not_indexed"])
+    assert plane.do("ada", "GET", "/workspaces/1/sizes")["incomplete"][0]["code"] == "not_indexed"
+
+
+def test_the_state_of_the_index(lab: Plane) -> None:
+    lab.do("root", "PATCH", "/roots/existing", {"managers": ["carol"]})
+    assert lab.do("bob", "GET", "/index") == {"state": "ready", "incomplete": [], "whole": None, "roots": []}
+    managed = lab.do("carol", "GET", "/index")
+    assert managed["whole"] is None
+    (root,) = managed["roots"]
+    assert (root["root"], root["level"], root["objects"], root["bytes"]) == ("existing", "names", 5, 4331)
+    assert (root["last_crawl"]["state"], root["open_crawl"]) == ("done", None)
+    lab.do("carol", "POST", "/crawls", {"root": "existing"})
+    assert lab.do("carol", "GET", "/index")["roots"][0]["open_crawl"]["state"] == "queued"
+    whole = lab.do("root", "GET", "/index")["whole"]
+    assert (whole["engine"], whole["entries"], whole["objects"], whole["bytes"]) == ("tantivy", 5, 5, 4331)
+    assert (whole["behind"], whole["events_waiting"], whole["waiting_since"]) == (0, 0, None)
+    assert min(whole["engine_bytes_on_disk"], whole["catalogue_bytes_on_disk"]) > 0
+
+
+def test_who_rebuilds_and_compares(lab: Plane) -> None:
+    lab.do("root", "PATCH", "/roots/existing", {"managers": ["carol"]})
+    for who in ("bob", "carol"):
+        lab.refused(403, "refused", who, "POST", "/index/rebuild")
+        lab.refused(403, "refused", who, "POST", "/index/verify", {})
+    lab.refused(404, "not_found", "bob", "POST", "/index/verify", {"root": "existing"})
+    lab.refused(403, "refused", "bob", "POST", "/index/verify", {"root": "private"})
+    rebuild = lab.do("root", "POST", "/index/rebuild")
+    assert (rebuild["kind"], rebuild["state"], rebuild["root"], rebuild["requested_by"]) == (
+        "rebuild",
+        "queued",
+        None,
+        "root",
+    )
+    assert lab.do("root", "POST", "/index/rebuild")["id"] == rebuild["id"]
+    verify = lab.do("carol", "POST", "/index/verify", {"root": "existing"})
+    assert (verify["kind"], verify["root"]) == ("verify", "existing")
+    assert lab.verbs()[-1] == "index.verify"
+    assert [one["id"] for one in lab.do("carol", "GET", "/index/requests")] == [verify["id"]]
+    assert [one["id"] for one in lab.do("root", "GET", "/index/requests")] == [verify["id"], rebuild["id"]]
+    assert lab.do("bob", "GET", "/index/requests") == []
+    lab.refused(404, "no_such_request", "carol", "GET", f"/index/requests/{rebuild['id']}")
+    assert lab.do("root", "GET", f"/index/requests/{rebuild['id']}")["id"] == rebuild["id"]
+
+
+def test_a_link_in_a_shared_folder_tells_nothing_of_what_lies_elsewhere(lab: Plane) -> None:
+    """Who holds the folder reads nothing through a link that leads out of it, so nobody finds anything there.
+
+    What it leads to is found where it lies, by those who read that.
+    """
+    (lab.folder / "plates/raw/up.txt").symlink_to("../report plate.txt")
+    (lab.folder / "plates/raw/around").symlink_to("..")
+    (lab.folder / "plates/raw/aside").symlink_to("../../plates/later")
+    lab.write_file("plates/later/elsewhere.csv", b"x" * 7)
+    (lab.folder / "plates/raw/beside.csv").symlink_to("plate-1.csv")
+    (lab.folder / "plates/raw/below").symlink_to("deep")
+    lab.do("ada", "POST", "/crawls", {"workspace": "plates"})
+    lab.crawl()
+    beneath = {"raw/beside.csv", "raw/below/plate-2.csv"}
+    assert set(paths(lab, "ada")) == {*FILES, *beneath, "later/elsewhere.csv"}
+    assert set(paths(lab, "carol")) == {path for path in FILES if path.startswith("raw/")} | beneath
+    assert lab.do("carol", "GET", "/aggregate")["bytes"] == 330 + 10 + 20
+    assert lab.do("carol", "GET", "/workspaces/1/sizes?path=raw")["bytes"] == 330 + 10 + 20
+    (crawl,) = lab.do("ada", "GET", "/crawls?workspace=plates&limit=1")
+    assert sum(crawl["not_indexed"].values()) == 3
