@@ -24,11 +24,9 @@ from workspacesio.index.statements import Row, Statements
 
 STEP = 5_000
 COMMIT_ENTRIES = 100_000
-AGAIN_AT_START = 20
-"""Changes that are written again though the engine said that it holds them: killed, it may have lost the last."""
 _ENTRIES = "SELECT folder_id, name, id, size, modified, etag, looked FROM catalogue_entries WHERE folder_id IN ?*"
 _FIRST_RETRY_SECONDS = 1.0
-_LAST_RETRY_SECONDS = 60.0
+_LAST_RETRY_SECONDS = 10.0
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +44,7 @@ class EngineFeed:
         self.number = row.number
         self.kind = row.kind
         self.state = row.state
-        self.holds = max(0, row.holds - AGAIN_AT_START)
+        self.holds = row.holds
         self.engine = engine
         self.is_behind = True
         self.problem: str | None = None

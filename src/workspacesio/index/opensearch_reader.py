@@ -20,7 +20,7 @@ from workspacesio.index.opensearch_index import MOST_HITS, SHOWN, TEXT
 from workspacesio.index.opensearch_patterns import Json
 from workspacesio.index.opensearch_queries import query_of, ranks
 from workspacesio.index.opensearch_server import ANSWER_SECONDS, CODE, SearchServer, SearchServerRefused
-from workspacesio.index.tantivy_paging import Place
+from workspacesio.index.page_places import Place
 
 _VALUES = {Sort.RELEVANCE: "modified", Sort.SIZE: "size", Sort.MODIFIED: "modified", Sort.PATH: "path"}
 _COLUMNS = ("id", "workspace", "path", "size", "modified")

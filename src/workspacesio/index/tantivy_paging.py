@@ -16,45 +16,20 @@ survives that.) Each rank is a query, *at least so many points and not one more*
 order.
 """
 
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import tantivy
 
-from workspacesio.domain.errors import Invalid
 from workspacesio.domain.search_matching import ranked
 from workspacesio.domain.search_query import Query
 from workspacesio.index.engine import SearchRequest, Sort
+from workspacesio.index.page_places import Place
 from workspacesio.index.tantivy_queries import Queries, all_of, any_of
 
 _COLUMNS = {Sort.RELEVANCE: "modified", Sort.SIZE: "size", Sort.MODIFIED: "modified", Sort.PATH: "path"}
 MOST = 10_000
 """Entries on one page."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Right behind an entry. `rank` is 0 where the order has none."""
-
-    rank: int
-    value: int | str
-    id: int
-
-    def cursor(self) -> str:
-        return json.dumps([self.rank, self.value, self.id], ensure_ascii=False)
-
-    @classmethod
-    def read(cls, cursor: str) -> "Place":
-        """Raises Invalid."""
-        try:
-            rank, value, number = json.loads(cursor)
-        except ValueError:
-            rank = value = number = None
-        if not isinstance(rank, int) or not isinstance(value, int | str) or not isinstance(number, int):
-            raise Invalid("This is not a place in a search; ask for the first page again.", code="invalid_cursor")
-        return cls(rank, value, number)
 
 
 def page(
