@@ -35,6 +35,7 @@ _FOLDER = 20
 """As many entries as a folder counts for."""
 
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+_REFUSED = frozenset({errno.EACCES, errno.EPERM})
 _OUT_OF_MEANS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
@@ -150,7 +151,9 @@ class FolderWalk:
         try:
             fd = open_folder(self._tree, way.place)
         except OSError as error:
-            if not recorded:
+            if not recorded and self._is_closed(way, error):
+                yield Walked(self._listing(path, [], []), 1, [(Reason.OWNER_ONLY, path)])
+            elif not recorded:
                 yield self._not_opened(path, error)
             return None
         try:
@@ -198,6 +201,16 @@ class FolderWalk:
                 yield Walked(listing, seen.looked, problems + seen.problems, (folder.path, last))
                 first, problems, names = last, [], following or []
             return big.seen
+
+    def _is_closed(self, way: Way, error: OSError) -> bool:
+        """Whether it wasn't opened since its mode lets nobody but its owner, so that nothing in it is served."""
+        if error.errno not in _REFUSED or self._tree.serves_closed:
+            return False
+        try:
+            found = os.stat(way.place or b".", dir_fd=self._tree.root_fd, follow_symlinks=False)
+        except OSError:
+            return False
+        return folder_closed(found.st_mode)
 
     def _not_opened(self, path: str, error: OSError) -> Walked:
         """Certainly gone: an empty listing. Anything else: left as it was, unless the whole node is down."""

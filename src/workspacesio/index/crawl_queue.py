@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -243,9 +243,13 @@ def _expected(session: Session, crawl: Crawl) -> int | None:
 
 
 def _schedule(session: Session, root_id: int, now: datetime) -> int:
-    under_way = [CrawlState.QUEUED.value, CrawlState.RUNNING.value, CrawlState.PAUSED.value]
+    # An owner who pauses the crawl of a workspace holds up nobody else's.
+    under_way = or_(
+        Crawl.state.in_([CrawlState.QUEUED.value, CrawlState.RUNNING.value]),
+        and_(Crawl.state == CrawlState.PAUSED.value, Crawl.workspace_id.is_(None)),
+    )
     of_root = select(Crawl).where(Crawl.root_id == root_id)
-    if session.scalar(of_root.where(Crawl.state.in_(under_way)).limit(1)) is not None:
+    if session.scalar(of_root.where(under_way).limit(1)) is not None:
         return 0
     if session.scalar(select(Workspace.id).where(Workspace.root_id == root_id).limit(1)) is None:
         return 0

@@ -151,7 +151,10 @@ class WatchedFolders:
             return
         top, path = folder.top, folder.path + name
         self._listener.object_changed(top.workspace_id, path)
-        if heard.mask & _COME and self._is_link(top, path):
+        was_link = folder.links is not None and name in folder.links
+        is_link = bool(heard.mask & _COME) and self._is_link(top, path)
+        if was_link or is_link:
+            folder.note_link(name, is_link=is_link)  # perhaps to a folder, whose objects come or go with it
             self._listener.folder_changed(top.workspace_id, path + "/")
 
     def _take_folder(self, folder: Folder, name: str, mask: int) -> None:
@@ -242,6 +245,8 @@ class WatchedFolders:
             with os.scandir(fd) as entries:
                 for entry in entries:
                     below = entry.name
+                    if entry.is_symlink() and is_utf8(below):
+                        folder.note_link(below, is_link=True)
                     if not entry.is_dir(follow_symlinks=False) or below in SYSTEM_FOLDERS or not is_utf8(below):
                         continue
                     if below not in folder.below and top.passes(f"{path}{below}/"):
