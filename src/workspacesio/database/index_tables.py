@@ -37,7 +37,7 @@ class Crawl(Base):
     """One walk over a root, or over one workspace of it, from when it was wanted until it ended.
 
     `lease_holder` walks it until `lease_until`, which it renews; of a root one crawl at most has a holder.
-    `position`: what was committed, and is not listed again (`index/position.py`). `expected_entries`: how many
+    `position`: what was committed, and is not listed again (`index/progress.py`). `expected_entries`: how many
     there were the last time. `problems`: by reason, how many entries are not indexed, and the first of them.
     """
 

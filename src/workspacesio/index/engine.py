@@ -126,7 +126,7 @@ class Bucket(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FacetRequest:
-    """The `top` buckets by count, then key. `below`: for FOLDER, the depth of the folders counted (1: right in the
+    """The `top` buckets by count, then key. `depth`: for FOLDER, that of the folders counted (1: right in the
     workspace); entries that lie in no folder of that depth are counted under key ''."""
 
     facet: Facet

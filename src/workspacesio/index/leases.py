@@ -16,7 +16,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
 from workspacesio.database.index_tables import IndexLease
@@ -158,13 +158,3 @@ class Lease:
         if seen != self._seen:
             self._seen, self._seen_at = seen, self._seconds()
         return self._seconds() - self._seen_at >= STALE_SECONDS
-
-
-def is_held(session_row: IndexLease | None, now: datetime) -> bool:
-    """For people: whether a worker seems to be at work."""
-    return session_row is not None and session_row.holder != _NOBODY and session_row.until > now
-
-
-def writer_row(database: Database) -> IndexLease | None:
-    with database.read() as session:
-        return session.scalar(select(IndexLease).where(IndexLease.name == INDEX_WRITER))
