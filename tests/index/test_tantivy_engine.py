@@ -1,6 +1,8 @@
 """The embedded engine: the suite of all engines, and what may happen to its files and its processes."""
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -175,6 +177,63 @@ def test_what_a_cut_off_commit_left_is_not_in_the_way_of_the_next(engine: Engine
     with closing(engine.reader()) as reader:
         assert reader.entries() == 7
     assert not (folder / "0123456789abcdef0123456789abcdef.idx").exists()
+
+
+def unmerged_segments(folder: Path) -> None:
+    """Leaves eight segments, which the next commit merges, as of a writer that was killed before it could.
+
+    The largest has no entry removed; from the second, with the entries 200 to 204, the last commit removed one.
+    """
+    script = """
+import os, signal, sys
+from pathlib import Path
+from index.engine_worlds import entry
+from workspacesio.index.tantivy_engine import TantivyEngine
+writer = TantivyEngine(Path(sys.argv[1])).writer()
+for each in range(1, 9):
+    first, several = 100 * each, 10 if each == 1 else 5
+    writer.put([entry(number, f"{number}/a.txt", folders=(1, number)) for number in range(first, first + several)])
+    if each == 8:
+        writer.remove([204])
+    writer.commit()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    for _ in range(20):
+        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.run([sys.executable, "-c", script, str(folder)], check=False, env=_TESTS)
+        if len(segments(folder)) == 8:
+            return
+    pytest.fail("the merge was always quicker than the kill")
+
+
+def segments(folder: Path) -> list[object]:
+    return list(json.loads((folder / "meta.json").read_bytes())["segments"])
+
+
+@pytest.mark.parametrize("verb", ["remove", "remove_folders", "put"])
+def test_what_is_removed_first_stays_removed_when_a_merge_was_cut_off(
+    engine: Engine, folder: Path, verb: str
+) -> None:
+    """tantivy would number it as the last commit, and the merge pass it over where that commit had removed."""
+    unmerged_segments(folder)
+    with closing(engine.writer()) as writer, closing(engine.reader()) as reader:
+        match verb:
+            case "remove":
+                writer.remove([200])
+            case "remove_folders":
+                writer.remove_folders([200])
+            case _:
+                writer.put([entry(200, "200/b.txt", folders=(1, 200))])
+        writer.put([entry(900, "900/a.txt", folders=(1, 900))])
+        writer.commit()
+        until = time.monotonic() + 20
+        while len(segments(folder)) > 2:
+            assert time.monotonic() < until
+            time.sleep(0.005)
+        ids = all_ids(reader, SearchRequest(Everything(), Sort.PATH, limit=100))
+    left = range(200 if verb == "put" else 201, 204)
+    others = [number for each in range(3, 9) for number in range(100 * each, 100 * each + 5)]
+    assert sorted(ids) == [*range(100, 110), *left, *others, 900]
 
 
 def test_a_full_disk_keeps_the_last_commit_and_the_writer_goes_on_when_there_is_room(folder: Path) -> None:

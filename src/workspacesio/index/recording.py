@@ -25,7 +25,7 @@ from workspacesio.index.catalogue_contents import Enriched, enrich
 from workspacesio.index.catalogue_folders import Folders
 from workspacesio.index.catalogue_store import catalogue_failures
 from workspacesio.index.catalogue_sync import sync
-from workspacesio.index.engine_feed import AGAIN_AT_START, COMMIT_ENTRIES, STEP, EngineFeed
+from workspacesio.index.engine_feed import COMMIT_ENTRIES, STEP, EngineFeed
 from workspacesio.index.found import Counts, Found, Listing, ListingSink, split_path
 from workspacesio.index.marks import Mark, Touches
 from workspacesio.index.statements import Statements, statements_on
@@ -236,8 +236,7 @@ class Recorder:
             statements.run_many("UPDATE catalogue_engines SET holds = ? WHERE number = ?", news)
             statements.run(
                 "DELETE FROM catalogue_dropped WHERE changed <= "
-                "(SELECT min(holds) FROM catalogue_engines WHERE state <> 'retired') - ?",
-                (AGAIN_AT_START,),
+                "(SELECT min(holds) FROM catalogue_engines WHERE state <> 'retired')"
             )
 
         self.change_rows(note)

@@ -35,6 +35,7 @@ from workspacesio.index.tantivy_seen import SeenIds
 
 _HEAP_BYTES = 100_000_000
 """Of the entries not yet written; more makes fewer, larger segments."""
+_NO_ENTRY = -1
 
 
 class TantivyEngine:
@@ -139,6 +140,9 @@ class _Writer:
             index = tantivy.Index(schema(), str(self._folder))
             register_tokenizers(index)
             self._writer = index.writer(_HEAP_BYTES, num_threads=1)
+            # A new writer gives its first operation the number of the last commit. A merge would take it for done
+            # in segments that this commit removed from, and an entry would come back: so it removes nothing.
+            self._writer.delete_documents_by_term("id", _NO_ENTRY)
             largest = {"largest": {"max": {"field": "id"}}}
             found = index.searcher().aggregate(tantivy.Query.all_query(), largest)["largest"]["value"]
             self._seen = SeenIds(-1 if found is None else int(found))
@@ -165,7 +169,7 @@ class _Reader:
             ids: list[int] = []
             after = None
             if request.limit > 0 and count:
-                ids, after = page(searcher, queries, request, query, count)
+                ids, after = page(searcher, queries, request, query)
             return SearchPage(count, size, hits(searcher, queries, request, ids), after)
 
     def total(self, query: Query) -> tuple[int, int]:
