@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -33,8 +34,9 @@ from workspacesio.database.sessions import sqlite_url
 from workspacesio.domain.errors import Invalid, Unavailable
 from workspacesio.domain.search_query import Everything, HasTag
 from workspacesio.index.catalogue import Catalogue
-from workspacesio.index.catalogue_changes import LeaseLost
+from workspacesio.index.catalogue_changes import CatalogueChanges, LeaseLost
 from workspacesio.index.engine_upkeep import RETIRED_SECONDS, EngineUpkeep
+from workspacesio.index.engine_work import EngineWork
 from workspacesio.index.found import Counts, Found, Listing
 from workspacesio.index.opening import Engines, IndexReader
 from workspacesio.index.recording import COMMIT_SECONDS, Recorder
@@ -519,3 +521,27 @@ def test_threads_may_use_it_side_by_side(catalogue: Catalogue, tmp_path: Path) -
     assert engine_of(recorder).committed == all_entries(catalogue)
     recorder.close()
     shutil.rmtree(tmp_path / "index", ignore_errors=True)
+
+
+def test_a_commit_whose_answer_was_lost_reaches_the_engine(
+    catalogue: Catalogue, installed: Installed, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the database's connection breaks at COMMIT: it has taken place, and nobody knows."""
+    recorder, upkeep = open_recorder(catalogue, installed, clock)
+    settle(recorder, upkeep, clock)
+    commit = CatalogueChanges.commit
+
+    def lost(changes: CatalogueChanges) -> tuple[int, EngineWork]:
+        commit(changes)
+        raise Unavailable("The connection was lost.")
+
+    recorder.put(1, "a.txt", Found("a.txt", 1, 1))
+    with monkeypatch.context() as broken, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # SQLAlchemy tells that there is nothing left to roll back
+        broken.setattr(CatalogueChanges, "commit", lost)
+        with pytest.raises(Unavailable):
+            recorder.commit()
+    recorder.put(1, "b.txt", Found("b.txt", 1, 1))
+    settle(recorder, upkeep, clock)
+    assert len(catalogued(catalogue)) == len(serving(recorder).engine.committed) == 2
+    recorder.close()

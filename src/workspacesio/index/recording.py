@@ -214,6 +214,8 @@ class Recorder:
             self._change, work = changes.commit()
         except BaseException:
             self._give_up(changes)
+            for feed in self.feeds:
+                feed.is_behind = True  # it may have taken place, and only its answer been lost
             raise
         self._folders.forget_if_many()
         self._uncommitted += work.size
