@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from api.plane import Plane
+from workspacesio.database.tables import User
 
 FILES = {
     "raw/plate-1.csv": 10,
@@ -308,10 +310,26 @@ def test_a_link_in_a_shared_folder_tells_nothing_of_what_lies_elsewhere(lab: Pla
     (lab.folder / "plates/raw/below").symlink_to("deep")
     lab.do("ada", "POST", "/crawls", {"workspace": "plates"})
     lab.crawl()
-    beneath = {"raw/beside.csv", "raw/below/plate-2.csv"}
+    beneath = {"raw/beside.csv"}  # and nothing through a link to a folder: that is found in the folder
     assert set(paths(lab, "ada")) == {*FILES, *beneath, "later/elsewhere.csv"}
     assert set(paths(lab, "carol")) == {path for path in FILES if path.startswith("raw/")} | beneath
-    assert lab.do("carol", "GET", "/aggregate")["bytes"] == 330 + 10 + 20
-    assert lab.do("carol", "GET", "/workspaces/1/sizes?path=raw")["bytes"] == 330 + 10 + 20
+    assert lab.do("carol", "GET", "/aggregate")["bytes"] == 330 + 10
+    assert lab.do("carol", "GET", "/workspaces/1/sizes?path=raw")["bytes"] == 330 + 10
     (crawl,) = lab.do("ada", "GET", "/crawls?workspace=plates&limit=1")
-    assert sum(crawl["not_indexed"].values()) == 3
+    assert sum(crawl["not_indexed"].values()) == 4
+
+
+def test_searches_beyond_the_few_that_one_user_may_run_are_refused(
+    lab: Plane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searches = lab.context.searches
+    monkeypatch.setattr(searches, "_wait_seconds", 0.01)
+    with lab.database.read() as session:
+        bob = session.scalars(select(User.id).where(User.username == "bob")).one()
+    with searches.turn(bob), searches.turn(bob):
+        for path in ("/search", "/aggregate"):
+            answer = lab.call("bob", "GET", path)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (503, "busy")
+            assert answer.headers["Retry-After"] == "1"
+        assert lab.call("ada", "GET", "/search").status_code == 200
+    assert lab.call("bob", "GET", "/search").status_code == 200

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from workspacesio.domain.errors import Invalid
 from workspacesio.domain.search_fields import EXAMPLES, FIELDS, MAX_PHRASE_WORDS, MAX_WILDCARDS
-from workspacesio.domain.search_parsing import MAX_CHARACTERS, MAX_DEPTH, MAX_PATTERNS, MAX_TERMS, parse
+from workspacesio.domain.search_parsing import MAX_CHARACTERS, MAX_DEEP, MAX_DEPTH, MAX_PATTERNS, MAX_TERMS, parse
 from workspacesio.domain.search_patterns import literal_pattern
 from workspacesio.domain.search_quantities import MOST
 from workspacesio.domain.search_query import (
@@ -261,7 +261,9 @@ def test_what_is_written_means(text: str, expected: Query) -> None:
             f"A query nests at most {MAX_DEPTH} deep; make it flatter.",
         ),
         ("(" * 1000, MAX_DEPTH + 1, 1, f"A query nests at most {MAX_DEPTH} deep"),
-        ("a " * (MAX_TERMS + 1), 2 * MAX_TERMS, 1, f"A query has at most {MAX_TERMS} terms; leave some out."),
+        ("a " * (MAX_TERMS + 1), 2 * MAX_TERMS, 1, f"A query has at most {MAX_TERMS} terms and words of"),
+        ('"a b" ' * 51, 300, 1, f"A query has at most {MAX_TERMS} terms and words of phrases; leave some out."),
+        ("path:**a**b** " * 7, 84, 13, f"A query has at most {MAX_DEEP} times `**`; leave some out."),
         ("*.a " * 11, 40, 3, "A query has at most 10 patterns with wildcards; leave some out."),
         ("type:" + "x" * 100, 5, 100, f"There is no type '{'x' * 39}…'"),
     ],
@@ -279,9 +281,26 @@ def test_as_much_as_is_allowed_is_taken() -> None:
     parse("-" * MAX_DEPTH + "a", NOW)
     parse("(" * MAX_DEPTH + "a" + ")" * MAX_DEPTH, NOW)
     parse("a " * MAX_TERMS, NOW)
+    parse('"a b" ' * (MAX_TERMS // 2), NOW)
     parse("*.a " * MAX_PATTERNS + "path:b " * 20, NOW)
+    parse("path:**/a/** " * (MAX_DEEP // 2), NOW)
     parse("a" * MAX_CHARACTERS, NOW)
     parse("name:" + "*a" * MAX_WILDCARDS, NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("a and a", "a"),
+        ("a or A or a", "a"),
+        ("a b a", "a b"),
+        ("(a or a) (a and a)", "a"),
+        ("-a -a b", "-a b"),
+        ('"a b" or "a-b" or c', '"a b" or c'),
+    ],
+)
+def test_what_is_said_twice_is_looked_for_once(text: str, same: str) -> None:
+    assert parse(text, NOW) == parse(same, NOW)
 
 
 def test_every_field_has_an_example_that_is_right() -> None:
@@ -354,7 +373,8 @@ leaves: st.SearchStrategy[tuple[str, Query]] = st.one_of(
 
 def joined(word: str, kind: type[AllOf] | type[AnyOf]) -> object:
     def make(parts: list[tuple[str, Query]]) -> tuple[str, Query]:
-        return word.join(f"({text})" for text, _ in parts), kind(tuple(query for _, query in parts))
+        queries = tuple(dict.fromkeys(query for _, query in parts))
+        return word.join(f"({text})" for text, _ in parts), queries[0] if len(queries) == 1 else kind(queries)
 
     return make
 

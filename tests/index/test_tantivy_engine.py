@@ -15,14 +15,15 @@ from random import Random
 
 import pytest
 
-from index.engine_contract import EngineContract, all_ids, check, reader, writer
+from index.engine_contract import EngineContract, all_ids, check, in_order, reader, writer
 from index.engine_worlds import entry, random_entries, random_query
 from workspacesio.domain.errors import Invalid, Unavailable
 from workspacesio.domain.search_patterns import fits_name, is_wild, pattern_parts
-from workspacesio.domain.search_query import Everything, NameMatches, Words
-from workspacesio.index import tantivy_names
+from workspacesio.domain.search_query import AllOf, AnyOf, Everything, NameMatches, Not, Words, Workspaces
+from workspacesio.index import tantivy_names, tantivy_paging
 from workspacesio.index.engine import Engine, EngineReader, EngineWriter, SearchRequest, Sort
 from workspacesio.index.tantivy_engine import TantivyEngine
+from workspacesio.index.tantivy_queries import MAX_EXPRESSIONS
 from workspacesio.index.tantivy_schema import grams, packed_etag, unpacked_etag
 from workspacesio.index.tantivy_seen import SeenIds
 
@@ -62,6 +63,43 @@ def test_patterns_that_nearly_find_too_much_are_answered_alike(
     assert len(wild) == 150
     for query in wild:
         check(reader, entries, query)
+
+
+@pytest.mark.parametrize("sorted_here", [1, 7])
+def test_ranks_that_are_too_large_to_be_sorted_here_are_in_the_same_order(
+    writer: EngineWriter, reader: EngineReader, monkeypatch: pytest.MonkeyPatch, sorted_here: int
+) -> None:
+    """As with thousands of hits: of the last rank on a page the engine is asked once more."""
+    random = Random(9)
+    entries = random_entries(random, 300, values=5)
+    writer.put(entries)
+    writer.commit()
+    monkeypatch.setattr(tantivy_paging, "SORTED_HERE", sorted_here)
+    words = AnyOf((Words(("alpha",)), Words(("beta",)), Words(("gamma",)), Words(("x",))))
+    for query in (words, Words(("alpha",)), AllOf((words, Not(Words(("r1",))))), Words(("nowhere",))):
+        for descending in (True, False):
+            for limit in (1, 4, 50, 1000):
+                request = SearchRequest(query, Sort.RELEVANCE, descending, limit)
+                assert all_ids(reader, request) == in_order(entries, query, Sort.RELEVANCE, descending)
+
+
+def test_patterns_look_at_few_names_in_all(
+    writer: EngineWriter, reader: EngineReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = [entry(n, f"a{n}b.txt", workspace=n // 10) for n in range(100)]
+    writer.put(entries)
+    writer.commit()
+    # Ten names each are nearly found: three are read, the others looked for among all.
+    monkeypatch.setattr(tantivy_names, "MOST", 35)
+    patterns = tuple(NameMatches(f"a*{digit}b.txt") for digit in range(10))
+    as_many_as_may_be = AnyOf(patterns[: 3 + MAX_EXPRESSIONS] * 3)
+    check(reader, entries, as_many_as_may_be)
+    with pytest.raises(Invalid, match="Too many patterns nearly find too many names") as caught:
+        reader.total(AnyOf(patterns))
+    assert (caught.value.code, caught.value.details["pattern"]) == ("invalid_query", "a*7b.txt")
+    # Wherever the query says where to look.
+    everywhere, somewhere = Workspaces(frozenset(range(10))), Workspaces(frozenset([3]))
+    check(reader, entries, AllOf((everywhere, AllOf((somewhere, AnyOf(patterns))))))
 
 
 @pytest.mark.parametrize("pattern", ["*" + "a*" * 150, "a" * 60 + "?*" * 60, "**?*?**a*b*", "a?*?a", "ab*ba"])

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from workspacesio.api.repeated_requests import RepeatedRequests
+from workspacesio.api.search_turns import SearchTurns
 from workspacesio.database.sessions import Database
 from workspacesio.index.opening import IndexReader
 from workspacesio.nodes.driver import StorageDriver
@@ -28,3 +29,4 @@ class ServerContext:
     index: IndexReader = field(repr=False)
     stopping: Callable[[], bool] = lambda: False
     repeated: RepeatedRequests = field(default_factory=RepeatedRequests, repr=False)
+    searches: SearchTurns = field(default_factory=SearchTurns, repr=False)

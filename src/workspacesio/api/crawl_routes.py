@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from workspacesio.api.dependencies import SignedIn
 from workspacesio.api.fields import AfterId, Body, Id, Instant, Line, Name, Page
 from workspacesio.domain.vocabulary import CrawlReason, CrawlState
+from workspacesio.services.crawl_requests import MAX_RATE
 from workspacesio.services.crawls import (
     CrawlView,
     list_crawls,
@@ -19,7 +20,6 @@ from workspacesio.services.crawls import (
 
 router = APIRouter(prefix="/crawls", tags=["index"])
 
-MAX_RATE = 2**31 - 1
 Rate = Annotated[int, Field(ge=1, le=MAX_RATE)]
 """Entries a second, at most."""
 

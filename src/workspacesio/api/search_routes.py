@@ -1,11 +1,13 @@
 """Search: what the caller may read, found, counted and summed up. Rights are read at each request."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, StringConstraints
 
-from workspacesio.api.dependencies import SignedIn
+from workspacesio.api.dependencies import Call, SignedIn, Step
 from workspacesio.api.fields import MAX_PAGE, Id, Instant, Line
 from workspacesio.api.index_answers import Counted, Remark, instant, remarks
 from workspacesio.domain.errors import Invalid
@@ -110,7 +112,7 @@ def search(
     highlight: Annotated[bool, Query(description="Show where words were found.")] = False,
 ) -> SearchAnswer:
     """What the caller may read and the query fits, with the exact total; page by page."""
-    with call.read() as (session, actor, now):
+    with _turn(call) as (session, actor, now):
         answer = searching.search(
             session,
             index=call.index,
@@ -151,7 +153,7 @@ def aggregate(
 ) -> AggregateAnswer:
     """Exact numbers of objects and bytes that the query fits, in all and by facets."""
     facets = _facets(by)
-    with call.read() as (session, actor, now):
+    with _turn(call) as (session, actor, now):
         answer = aggregating.aggregate(
             session, index=call.index, actor=actor, text=q, by=facets, top=top, depth=depth, now=now
         )
@@ -190,6 +192,15 @@ def workspace_sizes(
         children=[FolderSum.model_validate(one._asdict()) for one in answer.children],
         incomplete=remarks(answer.incomplete),
     )
+
+
+@contextmanager
+def _turn(call: Call) -> Iterator[Step]:
+    """The transaction begins when the caller's turn has come, and sees what is so then. Raises Unavailable."""
+    with call.read() as (_, actor, _):
+        user_id = actor.user_id
+    with call.visit.context.searches.turn(user_id), call.read() as step:
+        yield step
 
 
 def _result(found: FoundEntry) -> Result:

@@ -108,7 +108,7 @@ def rank(query: Query, entry: EntryFields) -> int:
 def ranked(query: Query) -> list[Words]:
     """What relevance looks at: the first of the `Words` that are not excluded, each once.
 
-    Engines go through the ranks one by one, from the most that there may be: so their number has a limit.
+    Engines look each of them up again: so their number has a limit.
     """
     return list(islice(dict.fromkeys(looked_for(query)), MAX_RANKED))
 

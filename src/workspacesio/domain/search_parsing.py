@@ -18,14 +18,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 from workspacesio.domain.search_fields import query_of
-from workspacesio.domain.search_patterns import is_wild
-from workspacesio.domain.search_query import AllOf, AnyOf, Everything, NameMatches, Not, PathMatches, Query
+from workspacesio.domain.search_patterns import Wild, pattern_parts
+from workspacesio.domain.search_query import AllOf, AnyOf, Everything, NameMatches, Not, PathMatches, Query, Words
 from workspacesio.domain.search_term import Term, wrong_query
 
 MAX_CHARACTERS = 2000
 MAX_TERMS = 100
+"""A phrase counts each of its words, which engines look up one by one."""
+
 MAX_PATTERNS = 10
 """Terms with wildcards; engines may have to look at every name for one."""
+
+MAX_DEEP = 20
+"""`**` in all of a query: an engine looks at a path once for each place where one may end."""
 
 MAX_DEPTH = 20
 """Of parentheses and negations in one another."""
@@ -66,6 +71,7 @@ class _Parser:
         self._now = now
         self._terms = 0
         self._patterns = 0
+        self._deep = 0
 
     def whole(self) -> Query:
         if self._next.kind == "end":
@@ -88,7 +94,7 @@ class _Parser:
         while self._next.kind == "or":
             self._take()
             parts.append(self._all(depth))
-        return parts[0] if len(parts) == 1 else AnyOf(tuple(parts))
+        return _once(AnyOf, parts)
 
     def _all(self, depth: int) -> Query:
         parts = [self._single(depth)]
@@ -96,7 +102,7 @@ class _Parser:
             if self._next.kind == "and":
                 self._take()
             parts.append(self._single(depth))
-        return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
+        return _once(AllOf, parts)
 
     def _single(self, depth: int) -> Query:
         token = self._take()
@@ -120,20 +126,28 @@ class _Parser:
 
     def _term(self, token: _Token) -> Query:
         assert token.term is not None, "of this kind"
-        self._terms += 1
-        if self._terms > MAX_TERMS:
-            raise wrong_query(f"A query has at most {MAX_TERMS} terms", "leave some out", at=token.at)
         query = query_of(token.term, self._now)
-        if isinstance(query, NameMatches | PathMatches) and is_wild(query.pattern):
-            self._patterns += 1
-            if self._patterns > MAX_PATTERNS:
-                raise wrong_query(
-                    f"A query has at most {MAX_PATTERNS} patterns with wildcards",
-                    "leave some out",
-                    at=token.at,
-                    length=token.length,
-                )
+        self._terms += len(query.words) if isinstance(query, Words) else 1
+        if self._terms > MAX_TERMS:
+            raise wrong_query(
+                f"A query has at most {MAX_TERMS} terms and words of phrases", "leave some out", at=token.at
+            )
+        if isinstance(query, NameMatches | PathMatches):
+            self._count(query.pattern, token)
         return query
+
+    def _count(self, pattern: str, token: _Token) -> None:
+        """Raises Invalid for one too many."""
+        wild = [part for part in pattern_parts(pattern) if isinstance(part, Wild)]
+        self._patterns += bool(wild)
+        self._deep += wild.count(Wild.ANY_WITH_SLASHES)
+        if self._patterns > MAX_PATTERNS:
+            raise self._too_many(f"{MAX_PATTERNS} patterns with wildcards", token)
+        if self._deep > MAX_DEEP:
+            raise self._too_many(f"{MAX_DEEP} times `**`", token)
+
+    def _too_many(self, what: str, token: _Token) -> Exception:
+        return wrong_query(f"A query has at most {what}", "leave some out", at=token.at, length=token.length)
 
     def _missing(self, token: _Token) -> Exception:
         """`token` stands where something to look for must."""
@@ -155,6 +169,12 @@ class _Parser:
             at=token.at,
             length=token.length,
         )
+
+
+def _once(kind: type[AllOf | AnyOf], parts: list[Query]) -> Query:
+    """Equal parts say nothing new, and engines would look each up."""
+    different = tuple(dict.fromkeys(parts))
+    return different[0] if len(different) == 1 else kind(different)
 
 
 def _tokens(text: str) -> list[_Token]:

@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 
 import tantivy
 
-from workspacesio.domain.search_patterns import Wild, escaped
+from workspacesio.domain.search_patterns import Wild, escaped, literal_pattern
 from workspacesio.domain.search_types import name_of
 from workspacesio.domain.search_words import fold
 
 Steps = Sequence[str | Wild]
 
 MOST = 10_000
-"""Names that are read, at 10 µs each."""
+"""Names that are read for one request, at 10 µs each."""
 
 
 def texts(parts: Steps) -> list[tuple[str, bool, bool]]:
@@ -25,12 +25,25 @@ def texts(parts: Steps) -> list[tuple[str, bool, bool]]:
     return [(part, at == 0, at == last) for at, part in enumerate(parts) if isinstance(part, str)]
 
 
-def names(searcher: tantivy.Searcher, query: tantivy.Query) -> set[str] | None:
-    """The folded names of the entries found; None if they are too many."""
-    if searcher.aggregate(query, {"count": {"value_count": {"field": "id"}}})["count"]["value"] > MOST:
-        return None
-    answer = searcher.aggregate(query, {"paths": {"terms": {"field": "path", "size": MOST, "segment_size": MOST}}})
-    return {fold(name_of(bucket["key"])) for bucket in answer["paths"]["buckets"]}
+class Names:
+    """Of the entries that the patterns of one request nearly find."""
+
+    def __init__(self, searcher: tantivy.Searcher) -> None:
+        self._searcher = searcher
+        self._left = MOST
+
+    def of(self, query: tantivy.Query) -> set[str] | None:
+        """Folded; None if they are more than may still be read."""
+        count = {"count": {"value_count": {"field": "id"}}}
+        found = int(self._searcher.aggregate(query, count)["count"]["value"])
+        if found > self._left:
+            return None
+        self._left -= found
+        if not found:
+            return set()
+        paths = {"paths": {"terms": {"field": "path", "size": found, "segment_size": found}}}
+        answer = self._searcher.aggregate(query, paths)
+        return {fold(name_of(bucket["key"])) for bucket in answer["paths"]["buckets"]}
 
 
 def fitting(parts: Steps) -> Callable[[str], bool]:
@@ -61,3 +74,21 @@ def fitting(parts: Steps) -> Callable[[str], bool]:
         return last.match(name, len(name) - length) is not None
 
     return fits
+
+
+def joined(steps: Steps) -> list[str | Wild]:
+    """Characters put together again, and wildcards that follow one another in a name made one."""
+    parts: list[str | Wild] = []
+    for each in steps:
+        step = Wild.ANY if each is Wild.ANY_WITH_SLASHES else each
+        if isinstance(step, str) and parts and isinstance(parts[-1], str):
+            parts[-1] += step
+        elif step is not Wild.ANY or not parts or parts[-1] is not Wild.ANY:
+            parts.append(step)
+    return parts
+
+
+def spelled(parts: Steps) -> str:
+    """As a pattern."""
+    shown = {Wild.ONE: "?", Wild.ANY: "*", Wild.ANY_WITH_SLASHES: "**"}
+    return "".join([shown[part] if isinstance(part, Wild) else literal_pattern(part) for part in parts])

@@ -12,14 +12,15 @@ and `after`, the key to begin behind.
 
 Relevance is the same with one value more in front: `search_matching.rank`, a whole number that no other entry
 changes. (The usual weights, as BM25, change for all entries with every entry that comes or goes: no cursor
-survives that.) Each rank is a query, *at least so many points and not one more*; the ranks are gone through in
-order.
+survives that.) One pass gives the entries of the best ranks, in no order within a rank. The last of these ranks
+may be cut off; it is a query then: *so many points and not one more*. So a page takes few passes, for any words.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 import tantivy
+from tantivy import Occur
 
 from workspacesio.domain.search_matching import ranked
 from workspacesio.domain.search_query import Query
@@ -30,31 +31,79 @@ from workspacesio.index.tantivy_queries import Queries, all_of, any_of
 _COLUMNS = {Sort.RELEVANCE: "modified", Sort.SIZE: "size", Sort.MODIFIED: "modified", Sort.PATH: "path"}
 MOST = 10_000
 """Entries on one page."""
+SORTED_HERE = 1000
+"""Where no more are found, one pass is enough."""
 
 
 def page(
-    searcher: tantivy.Searcher, queries: Queries, request: SearchRequest, query: tantivy.Query, count: int
+    searcher: tantivy.Searcher, queries: Queries, request: SearchRequest, query: tantivy.Query
 ) -> tuple[list[int], str | None]:
     """The ids of a page in their order, and the cursor of the next one.
 
-    `query` is the request's, and `count` how many entries it finds in all.
+    `query` is the request's.
     """
     place = None if request.after is None else Place.read(request.after)
     limit = max(1, min(request.limit, MOST))
-    found: list[Place] = []
-    for rank, of_rank in _ranks(queries, request, query, place):
-        behind = place if place is not None and place.rank == rank else None
-        keys = None
-        if behind is None and request.sort is not Sort.PATH:
-            keys = _first_keys(searcher, of_rank, request, limit + 1 - len(found))
-        if keys is None:
-            keys = _keys(searcher, of_rank, request, behind, limit + 1 - len(found))
-        found += [Place(rank, value, number) for value, number in keys]
-        if len(found) > limit:
-            return [each.id for each in found[:limit]], found[limit - 1].cursor()
-        if len(found) == count:
-            break
+    points = _points(queries, request.query) if request.sort is Sort.RELEVANCE else []
+    if points:
+        found = _by_rank(searcher, request, query, points, place=place, limit=limit + 1)
+    else:
+        found = _of_rank(searcher, request, query, place, limit=limit + 1, rank=0)
+    if len(found) > limit:
+        return [each.id for each in found[:limit]], found[limit - 1].cursor()
     return [each.id for each in found], None
+
+
+def _by_rank(
+    searcher: tantivy.Searcher,
+    request: SearchRequest,
+    query: tantivy.Query,
+    points: Sequence[tantivy.Query],
+    *,
+    place: Place | None,
+    limit: int,
+) -> list[Place]:
+    """The next ones, by rank first."""
+    found: list[Place] = []
+    if place is not None:
+        of_place = _having(query, points, place.rank)
+        found = _of_rank(searcher, request, of_place, place, limit=limit, rank=place.rank)
+        query = _beyond(query, points, place.rank, descending=request.descending)
+    if len(found) == limit:
+        return found
+    sign = 1 if request.descending else -1
+    wanted = (Occur.Must, tantivy.Query.const_score_query(query, 0.0))
+    scores = [(Occur.Should, tantivy.Query.const_score_query(point, float(sign))) for point in points]
+    most = max(limit - len(found), SORTED_HERE)
+    best = searcher.search(tantivy.Query.boolean_query([wanted, *scores]), most, count=False).hits
+    ranks = [sign * round(score) for score, _ in best]
+    cut = ranks[-1] if len(best) == most else None
+    whole = [address for rank, (_, address) in zip(ranks, best, strict=True) if rank != cut]
+    modified, ids = (searcher.fast_field_values(name, whole) for name in ("modified", "id"))
+    keys = zip(ranks, map(_whole_number, modified), map(_whole_number, ids), strict=False)
+    found += [Place(*key) for key in sorted(keys, key=lambda key: (-sign * key[0], -sign * key[1], key[2]))]
+    if cut is not None and len(found) < limit:
+        rest = _having(query, points, cut)
+        found += _of_rank(searcher, request, rest, None, limit=limit - len(found), rank=cut)
+    return found[:limit]
+
+
+def _of_rank(
+    searcher: tantivy.Searcher,
+    request: SearchRequest,
+    query: tantivy.Query,
+    behind: Place | None,
+    *,
+    limit: int,
+    rank: int,
+) -> list[Place]:
+    """The next ones, where all that `query` finds is of one rank."""
+    keys = None
+    if behind is None and request.sort is not Sort.PATH:
+        keys = _first_keys(searcher, query, request, limit)
+    if keys is None:
+        keys = _keys(searcher, query, request, behind, limit)
+    return [Place(rank, value, number) for value, number in keys]
 
 
 def _first_keys(
@@ -66,8 +115,13 @@ def _first_keys(
     if len(found) > limit and found[limit - 1][0] == found[limit][0]:
         return None
     ids = searcher.fast_field_values("id", [address for _, address in found])
-    keys = [(value, int(number or 0)) for (value, _), number in zip(found, ids, strict=True)]
+    keys = [(value, _whole_number(number)) for (value, _), number in zip(found, ids, strict=True)]
     return sorted(keys, key=lambda key: (-key[0] if request.descending else key[0], key[1]))[:limit]
+
+
+def _whole_number(value: float | None) -> int:
+    """Of a column that every entry has."""
+    return int(value or 0)
 
 
 def _keys(
@@ -89,21 +143,19 @@ def _keys(
     return [(bucket["key"]["value"], bucket["key"]["id"]) for bucket in buckets]
 
 
-def _ranks(
-    queries: Queries, request: SearchRequest, query: tantivy.Query, place: Place | None
-) -> Iterator[tuple[int, tantivy.Query]]:
-    """The query of each rank from `place` on, in the order asked for. No entry is in two of them."""
-    points = _points(queries, request.query) if request.sort is Sort.RELEVANCE else []
-    if not points:
-        yield 0, query
-        return
-    ranks = range(len(points) + 1)
-    for rank in reversed(ranks) if request.descending else ranks:
-        if place is not None and (rank > place.rank if request.descending else rank < place.rank):
-            continue
-        wanted = [query, any_of(points, rank)] if rank else [query]
-        excluded = [any_of(points, rank + 1)] if rank < len(points) else []
-        yield rank, all_of(wanted, excluded)
+def _having(query: tantivy.Query, points: Sequence[tantivy.Query], rank: int) -> tantivy.Query:
+    """So many points and not one more."""
+    wanted = [query, any_of(points, rank)] if rank else [query]
+    return all_of(wanted, [any_of(points, rank + 1)])
+
+
+def _beyond(
+    query: tantivy.Query, points: Sequence[tantivy.Query], rank: int, *, descending: bool
+) -> tantivy.Query:
+    """Of the ranks that come after this one."""
+    if not descending:
+        return all_of([query, any_of(points, rank + 1)])
+    return all_of([query], [any_of(points, rank)]) if rank else tantivy.Query.empty_query()
 
 
 def _points(queries: Queries, query: Query) -> list[tantivy.Query]:

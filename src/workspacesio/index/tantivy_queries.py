@@ -18,7 +18,6 @@ from workspacesio.domain.errors import Invalid
 from workspacesio.domain.search_patterns import (
     Wild,
     escaped,
-    literal_pattern,
     name_expression,
     path_expression,
     pattern_parts,
@@ -40,11 +39,15 @@ from workspacesio.domain.search_query import (
     Words,
     Workspaces,
 )
+from workspacesio.domain.search_term import CODE, shown
 from workspacesio.domain.search_types import tag_term
 from workspacesio.index import tantivy_names
 from workspacesio.index.engine import Facet, FacetRequest
-from workspacesio.index.tantivy_names import Steps
+from workspacesio.index.tantivy_names import Names, Steps
 from workspacesio.index.tantivy_schema import BEGIN, END, GRAM, NAME_END, Kind, depth_column, visible
+
+MAX_EXPRESSIONS = 4
+"""In one request, of those that look at every name."""
 
 _LEAST = -(2**63)
 _MOST = 2**63 - 1
@@ -55,13 +58,14 @@ class Queries:
 
     def __init__(self, schema: tantivy.Schema, searcher: tantivy.Searcher) -> None:
         self._schema = schema
-        self._searcher = searcher
         self._sight: list[tantivy.Query] = []
+        self._names = Names(searcher)
+        self._expressions = 0
+        self._fitted: dict[tuple[str | Wild, ...], tantivy.Query] = {}
 
     def asked(self, query: Query) -> tantivy.Query:
         """`query`, of the whole request: all its parts are looked for within the places that it names."""
-        parts = query.parts if isinstance(query, AllOf) else ()
-        self._sight = [self.query(part) for part in parts if _is_place(part)]
+        self._sight = [self.query(place) for place in _places(query)]
         return self.query(query)
 
     def query(self, query: Query) -> tantivy.Query:
@@ -168,7 +172,7 @@ class Queries:
         except ValueError as error:
             # tantivy takes an automaton of at most 1,000 states, which is some hundred wildcards.
             raise Invalid(
-                "This pattern is too long for the index; write it with fewer `?` and `*`.", code="invalid_query"
+                "This pattern is too long for the index; write it with fewer `?` and `*`.", code=CODE
             ) from error
 
     def _phrase(self, field: str, words: Sequence[str]) -> tantivy.Query:
@@ -197,16 +201,31 @@ class Queries:
         return self._substring("".join(texts), begin, end)
 
     def _fitting(self, parts: Steps) -> tantivy.Query:
-        """The name fits a pattern that grams alone can't say."""
+        """The name fits a pattern that grams alone can't say. Looked for once, however often it is asked for."""
+        known = self._fitted.get(tuple(parts))
+        if known is None:
+            known = self._fitted[tuple(parts)] = self._look(parts)
+        return known
+
+    def _look(self, parts: Steps) -> tantivy.Query:
         nearly = [
             self._substring(text, NAME_END if begin else "", NAME_END if end else "")
             for text, begin, end in tantivy_names.texts(parts)
         ]
-        if nearly and (found := tantivy_names.names(self._searcher, all_of([*self._sight, *nearly]))) is not None:
+        if nearly and (found := self._names.of(all_of([*self._sight, *nearly]))) is not None:
             fits = tantivy_names.fitting(parts)
             terms = [Kind.NAME + name for name in sorted(found) if fits(name)]
             return tantivy.Query.term_set_query(self._schema, "terms", terms) if terms else any_of([])
-        return self._expression(Kind.NAME, name_expression(_spelled(parts)))
+        pattern = tantivy_names.spelled(parts)
+        self._expressions += 1
+        if self._expressions > MAX_EXPRESSIONS:
+            hint = "leave some out, or ask for fewer objects, such as with in:ada/data"
+            raise Invalid(
+                f"Too many patterns nearly find too many names, the last of them `{shown(pattern)}`; {hint}.",
+                code=CODE,
+                details={"pattern": pattern, "hint": hint},
+            )
+        return self._expression(Kind.NAME, name_expression(pattern))
 
     def _substring(self, text: str, begin: str = "", end: str = "") -> tantivy.Query:
         """Names that hold the text; at their beginning, or end, if those are `NAME_END`."""
@@ -234,7 +253,7 @@ class Queries:
         places += [(at + 1, at) for at in range(slash, len(steps)) if steps[at] is Wild.ANY_WITH_SLASHES]
         return any_of(
             [
-                all_of([self._folder(steps[:end]), self._whole_name(_joined(steps[start:]))])
+                all_of([self._folder(steps[:end]), self._whole_name(tantivy_names.joined(steps[start:]))])
                 for end, start in places
             ]
         )
@@ -244,7 +263,7 @@ class Queries:
             return self._term(Kind.FOLDER, "".join(map(str, steps)))
         if list(steps) == [Wild.ANY_WITH_SLASHES]:
             return tantivy.Query.all_query()
-        return self._expression(Kind.FOLDER, path_expression(_spelled(steps)))
+        return self._expression(Kind.FOLDER, path_expression(tantivy_names.spelled(steps)))
 
 
 def all_of(wanted: Sequence[tantivy.Query], excluded: Sequence[tantivy.Query] = ()) -> tantivy.Query:
@@ -267,24 +286,14 @@ def any_of(queries: Sequence[tantivy.Query], least: int = 1) -> tantivy.Query:
     return tantivy.Query.boolean_query(clauses, minimum_number_should_match=least)
 
 
+def _places(query: Query) -> list[Query]:
+    """Those that all that is found lies in."""
+    if isinstance(query, AllOf):
+        return [place for part in query.parts for place in _places(part)]
+    return [query] if _is_place(query) else []
+
+
 def _is_place(query: Query) -> bool:
     if isinstance(query, AnyOf):
         return all(_is_place(part) for part in query.parts)
     return isinstance(query, Workspaces | Folders)
-
-
-def _joined(steps: Steps) -> list[str | Wild]:
-    """Characters put together again, and wildcards that follow one another in a name made one."""
-    parts: list[str | Wild] = []
-    for each in steps:
-        step = Wild.ANY if each is Wild.ANY_WITH_SLASHES else each
-        if isinstance(step, str) and parts and isinstance(parts[-1], str):
-            parts[-1] += step
-        elif step is not Wild.ANY or not parts or parts[-1] is not Wild.ANY:
-            parts.append(step)
-    return parts
-
-
-def _spelled(parts: Steps) -> str:
-    shown = {Wild.ONE: "?", Wild.ANY: "*", Wild.ANY_WITH_SLASHES: "**"}
-    return "".join([shown[part] if isinstance(part, Wild) else literal_pattern(part) for part in parts])
