@@ -8,21 +8,28 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from accidents.api import Api
 from accidents.lab import Lab
 from index.crawl_world import CrawlWorld
+from index.engine_worlds import entry
+from workspacesio.api.search_turns import AT_ONCE, MOST_WAITING, SearchTurns
 from workspacesio.database.index_tables import Crawl
+from workspacesio.domain.errors import Unavailable
 from workspacesio.domain.search_matching import MAX_RANKED, EntryFields, rank, ranked
 from workspacesio.domain.search_parsing import parse
-from workspacesio.domain.search_query import AllOf, AnyOf, Words, Workspaces
-from workspacesio.domain.vocabulary import CrawlReason, CrawlState
-from workspacesio.index import crawl_folder
+from workspacesio.domain.search_query import AllOf, AnyOf, Everything, Words, Workspaces
+from workspacesio.domain.vocabulary import CrawlState
+from workspacesio.index import crawl_folder, tantivy_paging
 from workspacesio.index.engine import Entry, SearchRequest, Sort
 from workspacesio.index.highlights import highlights
 from workspacesio.index.tantivy_engine import TantivyEngine
@@ -103,18 +110,13 @@ def test_a_link_that_is_turned_elsewhere_finds_nothing(lab: Lab, closing: int) -
     everything = found(lab.bob)
     os.symlink("deep/b.txt", lab.path("plates/raw/link.txt"))
     os.symlink("deep", lab.path("plates/raw/folder"))
-    through = {"raw/link.txt", "raw/folder/b.txt", "raw/folder/er/c.txt"}
-    soon(lambda: found(lab.bob) == everything | through)
+    soon(lambda: found(lab.bob) == everything | {"raw/link.txt"})  # through a link to a folder nothing is found
     for name, target in (("link.txt", "../secret/s3cr3t.txt"), ("folder", "../secret")):
         os.symlink(target, lab.path("plates/raw/new"))
         os.rename(lab.path("plates/raw/new"), lab.path(f"plates/raw/{name}"))
     soon(lambda: found(lab.bob) == everything)
     for name in ("link.txt", "folder"):
         os.unlink(lab.path(f"plates/raw/{name}"))
-    os.symlink("deep", lab.path("plates/raw/folder"))
-    soon(lambda: "raw/folder/b.txt" in found(lab.bob))
-    os.unlink(lab.path("plates/raw/folder"))
-    soon(lambda: found(lab.bob) == everything)
     # Links that pass other links are followed to their end before it is said where they lie.
     os.symlink("../secret", lab.path("plates/raw/deep/out"))
     os.symlink("deep/out/s3cr3t.txt", lab.path("plates/raw/far.txt"))
@@ -208,10 +210,9 @@ def test_words_are_marked_in_little_time_however_many_are_asked_for() -> None:
 
 
 def test_relevance_looks_at_few_of_many_words() -> None:
-    many = parse(" or ".join(f'"a b{number % 50}"' for number in range(100)), 0)
+    many = parse(" or ".join(f'"a b{number}"' for number in range(50)), 0)
     assert ranked(many) == [Words(("a", f"b{number}")) for number in range(MAX_RANKED)]
-    entry = EntryFields(1, (1,), "a b0 a b1/a b49.txt", 1, 0)
-    assert rank(many, entry) == 2
+    assert rank(many, EntryFields(1, (1,), "a b0 a b1/a b49.txt", 1, 0)) == 2
 
 
 def test_the_engine_goes_through_few_ranks(tmp_path: Path) -> None:
@@ -232,6 +233,77 @@ def test_the_engine_goes_through_few_ranks(tmp_path: Path) -> None:
     reader.close()
 
 
+class Passes:
+    """Counts how often an engine goes through what a query finds."""
+
+    def __init__(self, searcher: Any) -> None:
+        self._searcher = searcher
+        self.count = 0
+
+    def __getattr__(self, name: str) -> Any:
+        self.count += name in ("search", "aggregate")
+        return getattr(self._searcher, name)
+
+
+def test_a_page_takes_few_passes_for_any_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With eight words there are seventeen ranks; each was a pass, through all of the query."""
+    engine = TantivyEngine(tmp_path)
+    writer = engine.writer()
+    writer.put([entry(n, " ".join(f"w{word}" for word in range(n % 9)), modified=n % 7) for n in range(1, 2000)])
+    writer.commit()
+    reader = engine.reader()
+    monkeypatch.setattr(tantivy_paging, "SORTED_HERE", 10)
+    passes = Passes(reader._searcher())  # type: ignore[attr-defined]
+    monkeypatch.setattr(reader, "_searcher", lambda: passes)
+    words = tuple(Words((f"w{number}",)) for number in range(8))
+    after, pages = None, 0
+    while pages == 0 or after is not None:
+        passes.count = 0
+        after = reader.search(SearchRequest(AnyOf((*words, Everything())), limit=300, after=after)).next_after
+        # Of these, one is for the total, one for what is shown.
+        assert passes.count <= 7
+        pages += 1
+    assert pages == 7
+    writer.close()
+    reader.close()
+
+
+def test_one_user_does_not_take_all_threads_with_searches() -> None:
+    turns = SearchTurns(wait_seconds=0.05)
+    with turns.turn(1), turns.turn(1):
+        with pytest.raises(Unavailable, match="Your other searches are not done yet") as caught, turns.turn(1):
+            pass
+        assert caught.value.code == "busy"
+        with turns.turn(2), turns.turn(2):
+            pass
+    with turns.turn(1), turns.turn(1):
+        pass
+
+
+def test_searches_of_one_user_wait_for_one_another_and_only_a_few_do() -> None:
+    turns = SearchTurns(wait_seconds=20)
+    let_go = threading.Event()
+    running: list[int] = []
+
+    def search() -> str:
+        try:
+            with turns.turn(1):
+                running.append(1)
+                let_go.wait(20)
+        except Unavailable as error:
+            return error.code
+        return "done"
+
+    asked = AT_ONCE + MOST_WAITING + 3
+    with ThreadPoolExecutor(asked) as threads:
+        answers = [threads.submit(search) for _ in range(asked)]
+        refused = [each.result(10) for each in islice(as_completed(answers), 3)]
+        assert refused == ["busy"] * 3
+        assert len(running) == AT_ONCE
+        let_go.set()
+        assert sorted(each.result(10) for each in answers) == ["busy"] * 3 + ["done"] * (asked - 3)
+
+
 def test_whoever_pauses_their_own_crawl_holds_up_nobody_elses(tmp_path: Path) -> None:
     """An owner's crawl of a workspace is theirs; the crawls of the whole root come as its manager set them."""
     world = CrawlWorld(tmp_path)
@@ -242,6 +314,6 @@ def test_whoever_pauses_their_own_crawl_holds_up_nobody_elses(tmp_path: Path) ->
         pause_crawl(session.get_one(Crawl, crawl_id))
     world.pass_time(days=2)
     assert world.queue.schedule_due() == 1
-    assert [row.workspace_id for row in world.rows() if row.reason == CrawlReason.SCHEDULE] == [None]
+    assert [row.workspace_id for row in world.rows() if row.id != crawl_id] == [None]
     assert world.queue.schedule_due() == 0
     world.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
 
 from index.dict_engine import DictEngine
@@ -21,7 +22,9 @@ from index.recorded import (
     settle,
 )
 from workspacesio.database.sessions import sqlite_url
+from workspacesio.domain.errors import Unavailable
 from workspacesio.index.catalogue import Catalogue
+from workspacesio.index.catalogue_store import CatalogueDamaged, CatalogueMissing, catalogue_failures
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -77,3 +80,34 @@ def test_random_changes_leave_what_was_found(catalogue: Catalogue, seed: int) ->
             assert isinstance(engine, DictEngine)
             assert engine.committed == entries
     recorder.close()
+
+
+# --- what goes wrong in the database ---------------------------------------------------------------------------
+
+
+def test_a_missing_table_is_told_in_any_language() -> None:
+    """The server speaks its operator's."""
+    with pytest.raises(CatalogueMissing), catalogue_failures():
+        raise psycopg.errors.UndefinedTable("FEHLER:  Relation »catalogue_numbers« existiert nicht")
+
+
+def test_only_a_missing_table_is_a_missing_catalogue(catalogue: Catalogue) -> None:
+    """Of another function or column PostgreSQL says that it does not exist, too; whoever asks is told no more."""
+    with pytest.raises(Unavailable) as missing_function, catalogue.store.reading() as statements:
+        statements.rows("SELECT nothing_of_the_kind(1)")
+    assert (missing_function.value.code, missing_function.value.details) == ("catalogue_unavailable", {})
+    with pytest.raises(CatalogueDamaged) as missing_column, catalogue.store.reading() as statements:
+        statements.rows("SELECT unheard_of FROM catalogue_numbers")
+    assert missing_column.value.details == {}
+    with pytest.raises(CatalogueMissing), catalogue.store.reading() as statements:
+        statements.rows("SELECT 1 FROM catalogue_of_nothing")
+    assert catalogue.store.problem() is None
+
+
+def test_what_the_driver_says_goes_to_the_log_only(caplog: pytest.LogCaptureFixture) -> None:
+    said = 'connection to server at "10.1.2.3", port 5432 failed: no password for user "wio"'
+    with pytest.raises(Unavailable) as told, catalogue_failures():
+        raise psycopg.OperationalError(said)
+    assert told.value.details == {}
+    assert "10.1.2.3" not in str(told.value)
+    assert said in caplog.text

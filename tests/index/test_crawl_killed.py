@@ -26,8 +26,13 @@ def crawl_on(base: str) -> None:
     crawling.REPORT_SECONDS = 0.01
     world = CrawlWorld(Path(base), holder=f"child-{os.getpid()}")
     world.queue.take_over()
+
+    def slowly() -> bool:
+        time.sleep(0.003)
+        return False
+
     print("begins", flush=True)
-    while world.crawler.run_one(lambda: False):
+    while world.crawler.run_one(slowly):
         pass
     world.close()
 

@@ -98,7 +98,7 @@ def _change(world: CrawlWorld, chance: random.Random) -> None:
             target.mkdir(mode=0o755)
         elif what == 6:
             folder.chmod(chance.choice([0o755, 0o755, 0o700]) if folder != world.folder else 0o755)
-        elif what == 7 and _links(world) < 4:  # with more of them, ways through the tree are without number
+        elif what == 7 and _links(world) < 4:  # with more, ways through the listed tree are too many
             to = os.path.relpath(chance.choice(_folders(world)) / chance.choice(NAMES), folder)
             target.symlink_to(chance.choice([to, "..", "/etc", ".", "nowhere"]))
         elif what == 8:
@@ -132,13 +132,13 @@ def _mark_a_folder(world: CrawlWorld, chance: random.Random) -> None:
         return
 
 
-def _leads_out(world: CrawlWorld, path: str) -> bool:
-    """Through a link out of the folder that holds it: what it leads to is indexed where it lies only."""
+def _is_found_elsewhere(world: CrawlWorld, path: str) -> bool:
+    """By a link to a folder, or to a file that is not beneath the folder that holds the link."""
     at = str(world.folder)
     for name in path.split("/"):
         holder = os.path.realpath(at)
         at = os.path.join(at, name)
-        if os.path.islink(at) and not os.path.realpath(at).startswith(holder + "/"):
+        if os.path.islink(at) and (os.path.isdir(at) or not os.path.realpath(at).startswith(holder + "/")):
             return True
     return False
 
@@ -165,7 +165,9 @@ def test_any_tree_under_any_changes_is_indexed_as_it_is_listed(
             row = world.crawl()
             assert (row.state, row.problem) == (CrawlState.DONE, None)
             listed = {
-                path: found for path, found in world.listed(inside).items() if not _leads_out(world, inside + path)
+                path: found
+                for path, found in world.listed(inside).items()
+                if not _is_found_elsewhere(world, inside + path)
             }
             assert world.indexed(workspace) == listed
             assert row.entries == len(listed)
@@ -203,6 +205,23 @@ def test_what_is_not_indexed_is_counted_with_examples(world: CrawlWorld) -> None
     assert problems[Reason.OWNER_ONLY] == {"count": 1, "examples": ["a/closed"]}
     assert problems[Reason.SPECIAL]["count"] == 1
     assert problems[folder_reading.LINK_NOT_FOLLOWED] == {"count": 1, "examples": ["a/out"]}
+
+
+def test_links_to_folders_do_not_multiply_what_is_indexed(world: CrawlWorld) -> None:
+    """A link to the next folder in each would make 2**30 paths to the one file."""
+    workspace = world.add_workspace("")
+    at = "top/"
+    for _ in range(30):
+        os.makedirs(world.folder / at / "b")
+        os.symlink("b", world.folder / at / "l")
+        at += "b/"
+    world.write(at + "x")
+    row = world.crawl()
+    assert list(world.indexed(workspace)) == [at + "x"]
+    assert row.problems[folder_reading.LINK_TO_FOLDER]["count"] == 30
+    place = Place(workspace, BUCKET, "", "")
+    sync_subtree(folder_driver(world), world.recorder, place, "top/l/", exclusions=Exclusions(()))
+    assert list(world.indexed(workspace)) == [at + "x"]
 
 
 # --- interrupted ----------------------------------------------------------------------------------------------

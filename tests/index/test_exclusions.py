@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from functools import cache
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from workspacesio.index.exclusions import Exclusions
@@ -35,6 +38,52 @@ def test_patterns(pattern: str, out: list[str], kept: list[str]) -> None:
 def test_without_patterns_nothing_is_left_out() -> None:
     assert not Exclusions([])
     assert not Exclusions([]).excludes("a/b")
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["*a*a*a*a*a*b", "/**a**a**a**a**b", "/**/a*/**/a*/**/a*/**/b", "*?a*?[ab]*?a*b", "/x/*a" + "*a" * 200 + "b"],
+)
+def test_no_pattern_takes_long(pattern: str) -> None:
+    """Meanwhile nothing else goes on in the process, the renewal of its lease included."""
+    exclusions = Exclusions([pattern])
+    begun = time.process_time()
+    for path in ("a" * 120 + "c", "x/" + "a" * 1000, "a/" * 500, "aa/" * 300 + "c"):
+        assert not exclusions.excludes_last(path)
+    assert time.process_time() - begun < 1
+
+
+def fits(pattern: str, path: str) -> bool:
+    """What the patterns mean, tried out in every way."""
+
+    @cache
+    def rest(at: int, of: int) -> bool:
+        if at == len(pattern):
+            return path[of:] in ("", "/")
+        if pattern.startswith("**/", at) and (at == 0 or pattern[at - 1] == "/"):
+            folders = [of] + [end + 1 for end in range(of, len(path)) if path[end] == "/"]
+            return any(rest(at + 3, end) for end in folders)
+        if pattern.startswith("**", at):
+            return any(rest(at + 2, end) for end in range(of, len(path) + 1))
+        if pattern[at] == "*":
+            return rest(at + 1, of) or (path[of : of + 1] not in ("", "/") and rest(at, of + 1))
+        one = path[of : of + 1]
+        return one != "" and (one == pattern[at] or (pattern[at] == "?" and one != "/")) and rest(at + 1, of + 1)
+
+    return rest(0, 0)
+
+
+@settings(max_examples=500)
+@given(pattern=st.text("ab*?/", min_size=1, max_size=9), path=st.text("ab/", min_size=1, max_size=12))
+@example(pattern="/**a**/b", path="xaab")
+def test_patterns_mean_what_they_say(pattern: str, path: str) -> None:
+    inner = pattern.strip("/")
+    if inner:
+        anchored = pattern.startswith("/") or "/" in inner
+        said = fits(inner if anchored else f"**/{inner}", path)
+        if pattern.endswith("/"):
+            said = said and path.endswith("/") and fits(inner if anchored else f"**/{inner}", path[:-1] + "/")
+        assert Exclusions([pattern]).excludes_last(path) == said
 
 
 parts = st.text("ab*?[]!-./é\n", min_size=1, max_size=6)

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from index.crawl_world import NOW, CrawlWorld
 from index.recorded import Clock, catalogued, open_recorder, serving, settle
 from workspacesio.database.index_tables import IndexRequest
+from workspacesio.domain.errors import Unavailable
 from workspacesio.index.found import Found
 from workspacesio.index.opening import Engines
 from workspacesio.index.request_task import RequestTask
@@ -140,3 +141,81 @@ def test_a_rebuild_is_done_when_the_new_engine_serves(worker: Worker) -> None:
     assert serving(worker.world.recorder).number != before
     with worker.world.database.read() as session:
         assert [one.id for one in index_requests(session, kind="rebuild")] == [number]
+
+
+def test_a_rebuild_that_can_not_begin_has_failed_and_may_be_asked_for_again(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> None:
+        raise Unavailable("There is no room for another index.")
+
+    with worker.world.database.journal() as session:
+        number = request_rebuild(session, requested_by=1, now=NOW).id
+    with monkeypatch.context() as patched:
+        patched.setattr(worker.upkeep, "rebuild", full)
+        assert worker.task.step() == 0.0
+    failed = worker.request(number)
+    assert (failed.state, failed.problem) == ("failed", "There is no room for another index.")
+    with worker.world.database.journal() as session:
+        assert request_rebuild(session, requested_by=1, now=NOW).id != number
+    worker.task.step()
+    assert worker.woken == ["upkeep"]
+
+
+def test_a_comparison_that_breaks_off_has_failed(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(worker.task, "_engine_differences", broken)
+    with worker.world.database.journal() as session:
+        number = request_verify(session, root_id=None, requested_by=1, now=NOW).id
+    with pytest.raises(ZeroDivisionError):
+        worker.task.step()
+    assert worker.request(number).state == "failed"
+
+
+def test_what_can_not_even_be_written_as_failed_is_begun_again(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise Unavailable("The database is away.")
+
+    with worker.world.database.journal() as session:
+        number = request_rebuild(session, requested_by=1, now=NOW).id
+    with monkeypatch.context() as patched:
+        patched.setattr(worker.upkeep, "rebuild", away)
+        patched.setattr(worker.task, "_end", away)
+        with pytest.raises(Unavailable):
+            worker.task.step()
+    assert worker.request(number).state == "running"
+    worker.task.step()
+    assert worker.woken == ["upkeep"]
+
+
+class CountingLock:
+    """The recorder's. How often somebody else might have had it."""
+
+    def __init__(self, lock: Any) -> None:
+        self._lock = lock
+        self._depth = self.turns = 0
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self.turns += self._depth == 0
+        self._depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._depth -= 1
+        self._lock.release()
+
+
+def test_events_are_recorded_while_the_engine_is_compared(worker: Worker) -> None:
+    for number in range(8):
+        worker.world.add_workspace(f"{number}/")
+        worker.world.write(f"{number}/x")
+    worker.world.crawl()
+    worker.settle()
+    lock = CountingLock(worker.world.recorder.lock)
+    worker.world.recorder.lock = lock  # type: ignore[assignment]
+    assert worker.task._engine_differences([1]) == 0
+    assert lock.turns == 8

@@ -9,15 +9,18 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.event import listen
 
 from database.kinds import database_fixture, url_fixture
+from journeys.disks import MIB, disk
 from workspacesio.cli.server.index_worker import IndexWorker
 from workspacesio.cli.server.state import ServerState
 from workspacesio.database.index_tables import Crawl, IndexCatalogue, IndexLease
@@ -25,6 +28,7 @@ from workspacesio.database.sessions import Database
 from workspacesio.database.tables import Node, Root
 from workspacesio.domain.errors import Unavailable
 from workspacesio.domain.vocabulary import CrawlState
+from workspacesio.index import leases
 from workspacesio.index.catalogue_tables import ENGINES_OF_A_CATALOGUE
 from workspacesio.index.found import Found
 from workspacesio.index.leases import LOST_SECONDS, STALE_SECONDS, Home, Lease
@@ -97,6 +101,17 @@ def test_of_two_that_want_it_at_once_one_has_it(database: Database) -> None:
     for thread in threads:
         thread.join()
     assert taken == [1]
+
+
+def test_a_beat_is_not_lost_in_a_power_cut(database: Database) -> None:
+    """The catalogue, which keeps it, isn't either; and an older one here would tell of a restored database."""
+    lease = Lease(database, "index_writer", "one", home="one", clock=now)
+    assert lease.take()
+    said: list[str] = []
+    listen(database.engine, "before_cursor_execute", lambda *event: said.append(event[2]))
+    assert lease.renew()
+    assert any("index_leases" in statement for statement in said)
+    assert [one for one in said if "synchronous" in one] == ["PRAGMA synchronous=FULL"] * database.is_sqlite
 
 
 def test_a_state_folder_has_one_home(tmp_path: Path) -> None:
@@ -202,16 +217,37 @@ def test_the_next_worker_goes_on_where_one_was_killed(start: Start, tmp_path: Pa
     reader.close()
 
 
-def test_a_database_that_goes_away_ends_the_work_and_nothing_else(tmp_path: Path, database_url: str) -> None:
+class ToldTask(UpkeepTask):
+    """Says when it began and when it ended."""
+
+    told: ClassVar[list[str]] = []
+
+    def __init__(self, context: WorkerContext) -> None:
+        super().__init__(context)
+        self.told.append("begun")
+
+    def close(self) -> None:
+        self.told.append("ended")
+
+
+def test_a_database_that_goes_away_ends_the_work_and_nothing_else(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "BEAT_SECONDS", 0.1)
+    monkeypatch.setattr(leases, "LOST_SECONDS", 1.0)
+    monkeypatch.setattr(ToldTask, "told", [])
     path = database_url.removeprefix("sqlite:///")
     state = ServerState(Settings(state_dir=tmp_path), Keyring("x" * 32), database_url)
     stopped = threading.Event()
     statuses: list[int] = []
-    os.rename(path, f"{path}.away")
-    thread = threading.Thread(target=lambda: statuses.append(IndexWorker(state, (UpkeepTask,)).run(stopped)))
+    thread = threading.Thread(target=lambda: statuses.append(IndexWorker(state, (ToldTask,)).run(stopped)))
     thread.start()
-    time.sleep(0.5)
+    wait_until(lambda: ToldTask.told == ["begun"])
+    os.rename(path, f"{path}.away")
+    wait_until(lambda: ToldTask.told == ["begun", "ended"])
     assert thread.is_alive()
+    os.rename(f"{path}.away", path)
+    wait_until(lambda: ToldTask.told == ["begun", "ended", "begun"])
     stopped.set()
     thread.join(15)
     assert statuses == [0]
@@ -278,11 +314,38 @@ def test_a_catalogue_that_is_no_good_is_made_anew_and_all_is_crawled(
     assert ids.isdisjoint(catalogue.folder_ids([(1, ""), (1, "7/")]).values())
     with database.read() as session:
         crawls = {crawl.state: crawl for crawl in session.scalars(select(Crawl))}
-        assert crawls.keys() == {CrawlState.FAILED.value, CrawlState.PAUSED.value, CrawlState.QUEUED.value}
-        assert crawls[CrawlState.PAUSED.value].position is None
+        assert crawls.keys() == {CrawlState.FAILED.value, CrawlState.QUEUED.value}, "what was paused begins again"
+        assert crawls[CrawlState.QUEUED.value].position is None
         assert len(list(session.scalars(select(IndexCatalogue)))) == 2
     reader.close()
     catalogue.close()
+    database.dispose()
+
+
+def test_where_no_catalogue_can_be_made_nothing_piles_up(tmp_path: Path, database_url: str) -> None:
+    database = Database(database_url)
+    _crawled(database)
+    with disk(str(tmp_path), size=8 * MIB) as small:
+        state = Path(small.point)
+        catalogue = open_catalogue(Settings(state_dir=state), database_url)
+        (state / "index").mkdir()
+        ballast = state / "ballast"
+        with suppress(OSError), ballast.open("wb", buffering=0) as file:
+            while True:
+                file.write(b"x" * 4096)
+        for fence in range(1, 6):
+            with pytest.raises(Unavailable):
+                prepare_catalogue(catalogue, database, fence=fence)
+        ballast.unlink()
+        prepare_catalogue(catalogue, database, fence=6)
+        with database.read() as session:
+            rows = session.scalars(select(IndexCatalogue).order_by(IndexCatalogue.id)).all()
+            assert len(rows) == 2
+            assert len({row.owner for row in rows}) == 1
+        held = catalogue.numbers()
+        assert (held["catalogue"], held["owner"]) == (rows[-1].id, rows[0].owner)
+        assert held["catalogue"] == 6, "no number is given out again"
+        catalogue.close()
     database.dispose()
 
 

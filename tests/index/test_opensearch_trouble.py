@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -38,7 +38,7 @@ from workspacesio.index.engine import Engine, SearchRequest
 from workspacesio.index.engine_upkeep import RETIRED_SECONDS
 from workspacesio.index.found import Found
 from workspacesio.index.opensearch_engine import OpenSearchEngine
-from workspacesio.index.opensearch_server import AWAY_SECONDS, SearchServer
+from workspacesio.index.opensearch_server import AWAY_SECONDS, SearchServer, ServerAddress
 from workspacesio.index.opensearch_writer import OpenSearchWriter
 from workspacesio.index.tantivy_engine import TantivyEngine
 from workspacesio.settings import read_settings
@@ -474,3 +474,35 @@ class answering:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+def test_a_network_that_swallows_packets_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The recorder waits meanwhile, and whoever needs it. A connection is tried twice, for CONNECT_SECONDS."""
+    monkeypatch.setattr(opensearch_server, "CONNECT_SECONDS", 0.3)
+    with ExitStack() as opened:
+        full = opened.enter_context(socket.socket())
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        address = ServerAddress(*full.getsockname())
+        for _ in range(3):  # from now on the kernel drops what asks for a connection
+            one = opened.enter_context(socket.socket())
+            one.setblocking(False)
+            with suppress(BlockingIOError):
+                one.connect(full.getsockname())
+        time.sleep(0.2)
+        server = SearchServer(address)
+        begun = time.monotonic()
+        with pytest.raises(Unavailable):
+            server.ask("POST", "/_bulk", b"", seconds=3)
+        assert time.monotonic() - begun < 2
+        server.close()
+
+
+def test_what_is_not_answered_is_not_sent_again() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        server = SearchServer(ServerAddress(*silent.getsockname()))
+        begun = time.monotonic()
+        with pytest.raises(Unavailable, match="in time"):
+            server.ask("POST", "/_bulk", b"", seconds=1)
+        assert time.monotonic() - begun < 1.8
+        server.close()

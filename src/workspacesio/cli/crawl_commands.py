@@ -12,6 +12,9 @@ from workspacesio.cli.client import Client, segment, signed_in
 from workspacesio.cli.crawl_progress import follow
 from workspacesio.cli.errors import CommandError, UsageError
 
+MAX_RATE = 10_000_000
+"""As of the service, which is not imported here: commands start quickly."""
+
 
 def start_arguments(parser: argparse.ArgumentParser) -> None:
     _place(parser)
@@ -114,8 +117,10 @@ def resume(arguments: argparse.Namespace) -> None:
 
 def rate(text: str) -> int:
     """Entries a second, as typed; raises argparse.ArgumentTypeError."""
-    if not text.isascii() or not text.isdecimal() or not 0 < int(text) < 2**31:
-        raise argparse.ArgumentTypeError(f"{text!r} is no rate: write how many entries a second, like 2000")
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= MAX_RATE:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no rate: write how many entries a second, from 1 to {MAX_RATE}"
+        )
     return int(text)
 
 

@@ -16,17 +16,16 @@ _READ_BYTES = 1 << 20
 
 @dataclass(slots=True)
 class Seen:
-    """What was met in a folder. `found` and `folders` are sorted; `links` lead to folders, by name to place."""
+    """What was met in a folder. `found` and `folders` are sorted."""
 
     found: list[Found] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
-    links: dict[str, bytes] = field(default_factory=dict)
     looked: int = 0
     problems: list[tuple[str, str]] = field(default_factory=list)
 
 
 class BigFolder:
-    """`seen` has its folders, links to folders and what is not shown of what is no file; files come by `names`."""
+    """`seen` has its folders and what is not shown of what is no file; files come by `names`."""
 
     def __init__(self, names: IO[bytes]) -> None:
         self.seen = Seen()

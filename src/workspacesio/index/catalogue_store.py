@@ -3,6 +3,7 @@
 In SQLite it is a file of its own, which may be replaced while others read: they go on with the new one.
 """
 
+import logging
 import os
 import sqlite3
 import threading
@@ -27,8 +28,14 @@ from workspacesio.index.catalogue_tables import (
 from workspacesio.index.statements import Statements, statements_on
 
 _DAMAGES = ("malformed", "not a database", "no such column")
-_NO_TABLES = ("no such table", "does not exist")
+"""As SQLite says it, in English always. PostgreSQL speaks its operator's language, and is known by its codes."""
+_NO_TABLE = "no such table"
+_UNDEFINED_TABLE = "42P01"
+_UNDEFINED_COLUMN = "42703"
 _QUICK_CHECK_BYTES = 256 << 20
+
+
+logger = logging.getLogger(__name__)
 
 
 class CatalogueMissing(Unavailable):
@@ -91,7 +98,7 @@ class CatalogueStore:
         except CatalogueMissing:
             return "there is none"
         except CatalogueDamaged as error:
-            return f"it is damaged: {error.details.get('cause', '')}"
+            return f"it is damaged: {_cause(error.__cause__ or error)}"
         if held.get("version") != VERSION:
             return "it is of another version"
         return None
@@ -166,15 +173,29 @@ def catalogue_failures() -> Iterator[None]:
     except (OverflowError, UnicodeEncodeError, psycopg.DataError) as error:
         raise Invalid("A name or a number of an object can't be recorded.", code="unstorable") from error
     except (sqlite3.Error, psycopg.Error, DBAPIError, NoFreeConnection) as error:
-        cause = str(getattr(error, "orig", None) or error).partition("\n")[0]
-        if any(words in cause for words in _NO_TABLES):
+        cause = _cause(error)
+        if _is_of(error, _UNDEFINED_TABLE, _NO_TABLE):
             raise CatalogueMissing("The index is being made; try again shortly.") from error
-        if any(words in cause for words in _DAMAGES):
-            raise CatalogueDamaged(
-                "The index is damaged; it is made again by itself.", details={"cause": cause}
-            ) from error
+        # The driver may name hosts, accounts and files, which is nothing for whoever searches.
+        logger.warning("the index's catalogue can't be used: %s", cause)
+        if _is_of(error, _UNDEFINED_COLUMN, *_DAMAGES):
+            raise CatalogueDamaged("The index is damaged; it is made again by itself.") from error
         raise Unavailable(
-            "The index's catalogue can't be used at the moment; try again shortly.",
-            code="catalogue_unavailable",
-            details={"cause": cause},
+            "The index's catalogue can't be used at the moment; try again shortly.", code="catalogue_unavailable"
         ) from error
+
+
+def _driver_error(error: BaseException) -> BaseException:
+    return getattr(error, "orig", None) or error
+
+
+def _cause(error: BaseException) -> str:
+    return str(_driver_error(error)).partition("\n")[0]
+
+
+def _is_of(error: BaseException, sqlstate: str, *words: str) -> bool:
+    """PostgreSQL's error of that code, or SQLite's with one of these words."""
+    original = _driver_error(error)
+    if isinstance(original, psycopg.Error):
+        return original.sqlstate == sqlstate
+    return any(one in str(original) for one in words)

@@ -11,6 +11,7 @@ from typing import Protocol
 from workspacesio.database.sessions import Database
 from workspacesio.domain.errors import NotFound, NotSupported
 from workspacesio.index import crawl_sources
+from workspacesio.index.crawl_folder import WorkspaceUnreadable
 from workspacesio.index.crawling import sync_subtree
 from workspacesio.index.hints import Hints
 from workspacesio.index.places import Place, load_places
@@ -27,6 +28,12 @@ PAUSE_SECONDS = 5.0
 logger = logging.getLogger(__name__)
 
 
+class FolderRecorder(ListingSink, Protocol):
+    """What is needed of `recording.Recorder`."""
+
+    def begin_anew(self, workspace_id: int, path: str, /) -> None: ...
+
+
 class ChangedFoldersContext(Protocol):
     """What is needed of `worker.WorkerContext`."""
 
@@ -37,7 +44,7 @@ class ChangedFoldersContext(Protocol):
     @property
     def wait(self) -> Wait: ...
     @property
-    def recorder(self) -> ListingSink: ...
+    def recorder(self) -> FolderRecorder: ...
     @property
     def hints(self) -> Hints: ...
     @property
@@ -52,7 +59,8 @@ class ChangedFoldersTask:
     def __init__(self, context: ChangedFoldersContext) -> None:
         self._context = context
         self._paused: dict[int, float] = {}
-        self._uncommitted = False
+        self._uncommitted: list[tuple[int, int, str]] = []
+        self._rollbacks = context.recorder.rollbacks
         self._committed_at = 0.0
 
     def step(self) -> float:
@@ -62,15 +70,24 @@ class ChangedFoldersTask:
         taken = self._context.hints.take_folder(paused)
         if taken is not None:
             self._make_true(*taken)
-        due = self._uncommitted and time.monotonic() >= self._committed_at + COMMIT_SECONDS
-        if due:
-            self._committed_at = time.monotonic()
-            self._context.recorder.commit()
-            self._uncommitted = False
+        if self._uncommitted and time.monotonic() >= self._committed_at + COMMIT_SECONDS:
+            self._commit()
         return 0.0 if taken is not None or self._context.stopping() else IDLE_SECONDS
 
     def close(self) -> None:
         """What was recorded is committed by whoever commits next."""
+
+    def _commit(self) -> None:
+        """What was lost meanwhile, since somebody else failed, is gone through again."""
+        self._committed_at = time.monotonic()
+        try:
+            self._context.recorder.commit()
+        finally:
+            done, self._uncommitted = self._uncommitted, []
+            before, self._rollbacks = self._rollbacks, self._context.recorder.rollbacks
+            if self._rollbacks != before:
+                for folder in done:
+                    self._context.hints.add_folder(*folder)
 
     def _make_true(self, node_id: int, workspace_id: int, path: str) -> None:
         try:
@@ -78,9 +95,11 @@ class ChangedFoldersTask:
                 place = load_places(session, [workspace_id]).get(workspace_id)
             if place is not None and place.node_id == node_id and place.indexed:
                 self._sync(self._context.drivers(node_id), place, path)
-                self._uncommitted = True
+                self._uncommitted.append((node_id, workspace_id, path))
         except (NotFound, NotSupported):
             logger.info("node %s: a changed folder is passed over, for it was removed", node_id)
+        except WorkspaceUnreadable:
+            logger.warning("workspace %s: its folder can't be read; it stays as it was known", workspace_id)
         except NodeError as error:
             logger.warning("node %s: a changed folder waits: %s", node_id, error)
             self._paused[node_id] = time.monotonic() + PAUSE_SECONDS
@@ -91,6 +110,7 @@ class ChangedFoldersTask:
 
     def _sync(self, driver: StorageDriver, place: Place, path: str) -> None:
         self._context.wait(driver.check())
+        self._context.recorder.begin_anew(place.workspace_id, path)
         sync_subtree(
             driver,
             self._context.recorder,

@@ -1,7 +1,8 @@
 """Walking a workspace on a folder node: every folder once, in order, with what a listing would show of it.
 
 A folder comes before what it holds, and folders by the parts of their paths, so a path says how far the walk is:
-it is taken up behind it, and of the folders before it none is opened but those on the way.
+it is taken up behind it, and of the folders before it none is opened but those on the way. Links to folders are
+not followed, so there is one path to each.
 
 Nothing is dropped for being out of reach. A folder that can't be read is named by the one that it lies in and not
 listed, so the recorder leaves it as it was; an empty listing is handed on only for what is certainly not shown.
@@ -18,17 +19,19 @@ from workspacesio.index.exclusions import Exclusions
 from workspacesio.index.folder_reading import KEPT, FolderReader, Opened
 from workspacesio.index.found import Found, Listing
 from workspacesio.index.marks import Mark
-from workspacesio.nodes.errors import NodeDown
+from workspacesio.nodes.errors import NodeError
 from workspacesio.nodes.folder.metadata import MetadataStore
 from workspacesio.nodes.folder.os_errors import node_error
 from workspacesio.nodes.folder.resolve import NodeTree, folder_closed
 from workspacesio.nodes.folder.scan import LINK
 from workspacesio.nodes.folder.sight import Sight, Way, open_folder
 from workspacesio.nodes.folder.survey import Reason
-from workspacesio.nodes.folder.walk import contains
+from workspacesio.nodes.folder.walk import Obstacle
 from workspacesio.nodes.values import Scope
 
 NOT_MOUNTED = "it is empty, and the filesystem that lay there may not be mounted; what was known of it was kept"
+
+WORKSPACE_KEPT = "the folder of its workspace can't be read; what was known of it was kept"
 
 _MARK_EVERY = 5_000
 _FOLDER = 20
@@ -37,6 +40,10 @@ _FOLDER = 20
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 _REFUSED = frozenset({errno.EACCES, errno.EPERM})
 _OUT_OF_MEANS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+
+
+class WorkspaceUnreadable(NodeError):
+    """The workspace's own folder can't be read, and the node is there. Nothing of it is dropped."""
 
 
 @dataclass(slots=True)
@@ -67,19 +74,16 @@ class _Level:
 
     way: Way
     names: list[str]
-    links: dict[str, bytes]
 
     def next(self) -> Way:
-        name = self.names.pop()
-        place = self.links.get(name)
-        return self.way.down(name) if place is None else self.way.through(name, place)
+        return self.way.down(self.names.pop())
 
 
 class FolderWalk:
     """One workspace, in one thread.
 
     `one_filesystem`: what lies on others is left as it is, though the node serves it. `scratch`: a folder for what
-    doesn't fit in memory. Raises NodeDown when the storage can't be used, and NoSuchBucket.
+    doesn't fit in memory. Raises NodeDown when the storage can't be used, WorkspaceUnreadable, and NoSuchBucket.
     """
 
     def __init__(
@@ -114,8 +118,8 @@ class FolderWalk:
         `resume` is the folder that was recorded last: the whole of it, or names up to `after`.
         """
         way = self._top(start)
-        if way is None:
-            yield Walked(self._listing(start, [], []), 0)
+        if way is None or isinstance(way, Walked):
+            yield way or Walked(self._listing(start, [], []), 0)
             return
         levels: list[_Level] = []
         while way is not None:
@@ -134,15 +138,17 @@ class FolderWalk:
                 levels.pop()
             way = levels[-1].next() if levels else None
 
-    def _top(self, start: str) -> Way | None:
-        """Where the walk begins, or None when nothing is shown there."""
+    def _top(self, start: str) -> Way | Walked | None:
+        """Where the walk begins, None when nothing is shown there, or what is told where that isn't known."""
         found = self._tree.walk(self._scope, self._scope.boundary + start)
+        if found.obstacle is Obstacle.UNREADABLE:
+            return self._kept(start)
         if not found.found or not stat.S_ISDIR(found.stat.st_mode):
             return None
-        if start and not all(contains(folder, found.place) for folder in found.visited):
-            return None  # a link on the way leads out of its folder, and so out of shares of that
+        if found.visited:
+            return None  # by a link, through which nothing is indexed
         self._device = found.stat.st_dev
-        return Way(found.place, self._scope.boundary + start, found.visited)
+        return Way(found.place, self._scope.boundary + start, ())
 
     def _folder(
         self, way: Way, path: str, *, recorded: bool, after: str | None
@@ -176,7 +182,7 @@ class FolderWalk:
                     yield Walked(listing, seen.looked, seen.problems, (path, None))
             if seen is None:
                 seen = yield from self._big_folder(folder, recorded=recorded, after=after)
-            return _Level(way, list(seen.folders), seen.links) if seen.folders else None
+            return _Level(way, list(seen.folders)) if seen.folders else None
         except OSError as error:
             yield self._not_opened(path, error)
             return None
@@ -184,6 +190,7 @@ class FolderWalk:
             os.close(fd)
 
     def _big_folder(self, folder: Opened, *, recorded: bool, after: str | None) -> Generator[Walked, None, Seen]:
+        self._mark = since = self._known.mark()  # all its stretches are as old as its names
         with self._reader.sorted_names(folder) as big:
             if recorded:
                 return big.seen
@@ -197,9 +204,11 @@ class FolderWalk:
                 last = names[-1].removesuffix(LINK) if more else None
                 known = self._known.stamps(self._workspace_id, folder.path, first, last)
                 seen = self._reader.stretch(folder, names, known, first=first is None)
-                listing = self._listing(folder.path, seen.found, big.folders_between(first, last), first, last)
+                below = big.folders_between(first, last)
+                listing = Listing(self._workspace_id, folder.path, seen.found, below, since, first, last)
                 yield Walked(listing, seen.looked, problems + seen.problems, (folder.path, last))
                 first, problems, names = last, [], following or []
+            self._mark, self._since_mark = self._known.mark(), 0
             return big.seen
 
     def _is_closed(self, way: Way, error: OSError) -> bool:
@@ -221,20 +230,16 @@ class FolderWalk:
             return Walked(self._listing(path, [], []), 1)
         if error.errno == errno.EXDEV:
             return Walked(self._listing(path, [], []), 1, [(Reason.OTHER_FILESYSTEM, path)])
+        return self._kept(path)
+
+    def _kept(self, path: str) -> Walked:
         if not path:
-            raise NodeDown("The workspace's folder can't be read.") from error
+            raise WorkspaceUnreadable("The workspace's folder can't be read.")
         return Walked(None, 1, [(KEPT, path)])
 
-    def _listing(
-        self,
-        path: str,
-        found: list[Found],
-        folders: list[str],
-        first: str | None = None,
-        last: str | None = None,
-    ) -> Listing:
+    def _listing(self, path: str, found: list[Found], folders: list[str]) -> Listing:
         """Several folders share a mark, since a mark costs waiting for the recorder."""
-        made = Listing(self._workspace_id, path, found, folders, self._mark, first, last)
+        made = Listing(self._workspace_id, path, found, folders, self._mark)
         self._since_mark += len(found) + _FOLDER
         if self._since_mark > _MARK_EVERY:
             self._mark, self._since_mark = self._known.mark(), 0

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -32,6 +32,7 @@ KEPT_PER_ROOT = 50
 
 _FIRST = {CrawlReason.REQUEST: 0, CrawlReason.IMPORT: 1, CrawlReason.CREATE: 1, CrawlReason.SETTINGS: 2}
 _LAST = 3
+_OPEN = [CrawlState.QUEUED.value, CrawlState.RUNNING.value, CrawlState.PAUSED.value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,7 @@ class CrawlQueue:
         return made
 
     def forget_old(self) -> int:
-        """Keep the newest of each root, and of it and of each workspace the last one that came to its end."""
+        """Keep the newest of each root, its own last, and the last that is done of it and of each workspace."""
         with self._database.journal() as session:
             rank = func.row_number().over(partition_by=Crawl.root_id, order_by=Crawl.id.desc())
             ranked = select(Crawl.id, rank.label("rank")).where(Crawl.ended_at.is_not(None)).subquery()
@@ -169,7 +170,8 @@ class CrawlQueue:
                 .group_by(Crawl.root_id, Crawl.workspace_id)
             )
             old = list(session.scalars(select(ranked.c.id).where(ranked.c.rank > KEPT_PER_ROOT)))
-            kept = set(session.scalars(last_done))
+            last_of_root = select(func.max(Crawl.id)).where(Crawl.workspace_id.is_(None)).group_by(Crawl.root_id)
+            kept = {*session.scalars(last_done), *session.scalars(last_of_root)}
             gone = [crawl_id for crawl_id in old if crawl_id not in kept]
             session.execute(delete(Crawl).where(Crawl.id.in_(gone)))
             return len(gone)
@@ -243,35 +245,55 @@ def _expected(session: Session, crawl: Crawl) -> int | None:
 
 
 def _schedule(session: Session, root_id: int, now: datetime) -> int:
-    # An owner who pauses the crawl of a workspace holds up nobody else's.
-    under_way = or_(
-        Crawl.state.in_([CrawlState.QUEUED.value, CrawlState.RUNNING.value]),
-        and_(Crawl.state == CrawlState.PAUSED.value, Crawl.workspace_id.is_(None)),
-    )
-    of_root = select(Crawl).where(Crawl.root_id == root_id)
-    if session.scalar(of_root.where(under_way).limit(1)) is not None:
-        return 0
+    """By the root's own crawls: those that owners ask for of their workspaces neither replace nor delay them."""
     if session.scalar(select(Workspace.id).where(Workspace.root_id == root_id).limit(1)) is None:
         return 0
-    last = session.scalar(of_root.order_by(Crawl.id.desc()).limit(1))
-    if last is None:
+    own = select(Crawl).where(Crawl.root_id == root_id, Crawl.workspace_id.is_(None))
+    if session.scalar(own.where(Crawl.state.in_(_OPEN)).limit(1)) is not None:
+        return 0
+    last = session.scalar(own.order_by(Crawl.id.desc()).limit(1))
+    if last is None and _has_uncrawled(session, root_id):
         request_crawl(session, root_id=root_id, reason=CrawlReason.CREATE, now=now)
         return 1
-    if last.state == CrawlState.FAILED and (last.ended_at or now) + RETRY_AFTER <= now:
-        again = request_crawl(
-            session, root_id=root_id, workspace_id=last.workspace_id, reason=CrawlReason.SCHEDULE, now=now
-        )
-        again.position = last.position
-        return 1
+    if last is not None and last.state == CrawlState.FAILED:
+        return _again(session, last, now)
     every = indexing_of(session, root_id).crawl_every_seconds
-    if every is None or last.state == CrawlState.FAILED:
+    last_end = last.ended_at if last is not None else None
+    since = last_end or session.get_one(Root, root_id).created_at
+    if every is not None and since + timedelta(seconds=every) <= now:
+        request_crawl(session, root_id=root_id, reason=CrawlReason.SCHEDULE, now=now)
+        return 1
+    return sum(_again(session, failed, now) for failed in _failed_workspaces(session, root_id, last))
+
+
+def _has_uncrawled(session: Session, root_id: int) -> bool:
+    """Whether there are workspaces of which no crawl was ever asked for."""
+    asked = select(Crawl.workspace_id).where(Crawl.root_id == root_id, Crawl.workspace_id.is_not(None))
+    query = select(Workspace.id).where(Workspace.root_id == root_id, Workspace.id.not_in(asked))
+    return session.scalar(query.limit(1)) is not None
+
+
+def _failed_workspaces(session: Session, root_id: int, last_of_root: Crawl | None) -> list[Crawl]:
+    """Crawls of workspaces that failed, and none of the workspace or the root came after."""
+    newest = select(func.max(Crawl.id)).where(Crawl.root_id == root_id, Crawl.workspace_id.is_not(None))
+    if last_of_root is not None:
+        newest = newest.where(Crawl.id > last_of_root.id)
+    newest = newest.group_by(Crawl.workspace_id)
+    failed = select(Crawl).where(Crawl.id.in_(newest), Crawl.state == CrawlState.FAILED.value)
+    return list(session.scalars(failed.order_by(Crawl.id)))
+
+
+def _again(session: Session, failed: Crawl, now: datetime) -> int:
+    """Ask again for one that failed, to go on where it was, after a while."""
+    if (failed.ended_at or now) + RETRY_AFTER > now:
         return 0
-    last_end = session.scalar(
-        select(func.max(Crawl.ended_at)).where(Crawl.root_id == root_id, Crawl.workspace_id.is_(None))
+    again = request_crawl(
+        session,
+        root_id=failed.root_id,
+        workspace_id=failed.workspace_id,
+        reason=CrawlReason.SCHEDULE,
+        now=now,
     )
-    if last_end is None:
-        last_end = session.get_one(Root, root_id).created_at
-    if last_end + timedelta(seconds=every) > now:
-        return 0
-    request_crawl(session, root_id=root_id, reason=CrawlReason.SCHEDULE, now=now)
+    if again.workspace_id == failed.workspace_id:  # else one of the whole root took the place of many
+        again.position = failed.position
     return 1

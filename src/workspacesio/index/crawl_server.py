@@ -15,7 +15,15 @@ from workspacesio.index.crawl_folder import Known, Walked
 from workspacesio.index.exclusions import Exclusions
 from workspacesio.index.found import Found
 from workspacesio.index.key_folding import KeyFolding
-from workspacesio.index.key_ranges import KeyRange, ListedPage, ListKeys, RangeReader, patiently, thinned
+from workspacesio.index.key_ranges import (
+    KeyRange,
+    ListedPage,
+    ListKeys,
+    RangeReader,
+    check_order,
+    patiently,
+    thinned,
+)
 from workspacesio.nodes.folder.scan import is_utf8
 from workspacesio.nodes.stamps import WHOLE_SECOND, object_stamp
 
@@ -89,6 +97,7 @@ class ServerWalk:
         """All pages behind `after` in order, and None now and then while one is waited for."""
         mark = self._known.mark()
         first = patiently(lambda: self._list_keys(prefix, start_after=after))
+        check_order(first, "", None)
         yield ListedPage(first.objects, mark)
         if first.token is None:
             return
@@ -96,7 +105,8 @@ class ServerWalk:
         folders = self._folders(prefix) if self._ranges > 1 else []
         bounds = thinned([one for one in folders if one > last], self._ranges - 1)
         ranges = [KeyRange(*bound) for bound in pairwise([None, *bounds, None])]
-        with RangeReader(self._list_keys, self._known.mark, prefix, ranges, first.token) as reader:
+        reader = RangeReader(self._list_keys, self._known.mark, prefix, ranges, token=first.token, last=last)
+        with reader:
             yield from reader.pages()
 
     def _folders(self, prefix: str) -> list[str]:

@@ -7,15 +7,17 @@ from functools import partial
 from typing import Protocol
 
 from workspacesio.domain.errors import NotSupported
-from workspacesio.index.crawl_folder import FolderWalk, Known, Walked
+from workspacesio.index.crawl_folder import FolderWalk, Known, Walked, WorkspaceUnreadable
 from workspacesio.index.crawl_server import ServerWalk
 from workspacesio.index.exclusions import Exclusions
 from workspacesio.index.found import Listing
 from workspacesio.index.progress import Position
 from workspacesio.index.recording import ListingSink
 from workspacesio.nodes.driver import StorageDriver
+from workspacesio.nodes.errors import NodeDown
 from workspacesio.nodes.folder.driver import FolderDriver
 from workspacesio.nodes.folder.sight import open_folder
+from workspacesio.nodes.folder.walk import Obstacle, join
 from workspacesio.nodes.minio.driver import ServerStorage
 from workspacesio.nodes.minio.listing_pages import list_keys
 from workspacesio.nodes.values import Scope
@@ -38,7 +40,7 @@ class Place:
 
 
 class Source(Protocol):
-    """One node. Raises NodeDown and other NodeErrors."""
+    """One node. Raises NodeDown, WorkspaceUnreadable where only this workspace fails, and other NodeErrors."""
 
     def check(self) -> None:
         """One cheap look whether the storage is there, now and then."""
@@ -107,7 +109,19 @@ class FolderSource:
         )
         at = resume.folder if resume is not None else None
         after = resume.name if resume is not None else None
-        yield from walk.walk(start, resume=at, after=after)
+        try:
+            yield from walk.walk(start, resume=at, after=after)
+        except WorkspaceUnreadable:
+            self._enter_root(place)
+            raise
+
+    def _enter_root(self, place: Place) -> None:
+        """Raises NodeDown where all of the root is out of reach."""
+        root = self._tree.walk(Scope(place.bucket, place.root_prefix), place.root_prefix)
+        try:
+            os.stat(join(root.place, b"."), dir_fd=self._tree.root_fd)
+        except OSError as error:
+            raise NodeDown("The root's folder can't be entered.") from error
 
     def _missing(self, place: Place) -> Walked | None:
         """A workspace whose folder is gone holds nothing, but only if what it lay in is there for certain.
@@ -115,7 +129,8 @@ class FolderSource:
         An empty root looks like a filesystem that isn't mounted.
         """
         scope = place.scope
-        if not self._tree.walk(scope, scope.boundary).missing:
+        found = self._tree.walk(scope, scope.boundary)
+        if not found.missing or found.obstacle is Obstacle.UNREADABLE:
             return None
         since = self._known.mark()
         root = self._tree.walk(Scope(place.bucket, place.root_prefix), place.root_prefix)

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Protocol
 
 from workspacesio.database.sessions import Database
+from workspacesio.index.crawl_places import Recording
 from workspacesio.index.crawl_queue import CrawlQueue
-from workspacesio.index.crawling import Crawler, Recording
+from workspacesio.index.crawling import Crawler
 from workspacesio.nodes.driver import StorageDriver
 from workspacesio.settings import Settings
 
@@ -65,6 +66,7 @@ class CrawlTask:
             self._queue.schedule_due()
             self._queue.forget_old()
             self._schedule_at = time.monotonic() + SCHEDULE_SECONDS
+        self._crawler.repair_usage()
         return 0.0 if self._crawler.run_one(self._context.stopping) else LOOK_SECONDS
 
     def close(self) -> None:

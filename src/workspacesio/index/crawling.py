@@ -9,17 +9,17 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from typing import Protocol
-
-from sqlalchemy import select
 
 from workspacesio.database.sessions import Database
-from workspacesio.database.tables import Root, Workspace
 from workspacesio.domain.errors import WorkspacesIOError
 from workspacesio.domain.vocabulary import IndexLevel
-from workspacesio.index.crawl_folder import Walked
+from workspacesio.index.catalogue_changes import LeaseLost
+from workspacesio.index.catalogue_store import CatalogueDamaged, CatalogueMissing
+from workspacesio.index.crawl_folder import WORKSPACE_KEPT, Walked, WorkspaceUnreadable
+from workspacesio.index.crawl_places import Recording, drop_vanished, is_there, places_of
 from workspacesio.index.crawl_queue import CrawlQueue, TakenCrawl
 from workspacesio.index.crawl_sources import Place, Source, source_of
+from workspacesio.index.crawl_usage import UsageRepair
 from workspacesio.index.exclusions import Exclusions
 from workspacesio.index.found import Counts
 from workspacesio.index.pace import Pace, paced
@@ -39,14 +39,8 @@ COMMIT_ENTRIES = 100_000
 LOG_SECONDS = 30.0
 
 
-class Recording(ListingSink, Protocol):
-    """A recorder, which also says of which workspaces it holds anything."""
-
-    def workspaces(self) -> list[int]: ...
-
-
 class _Stopped(Exception):
-    """The worker stops, or another crawl goes first: this one waits for its turn."""
+    """The worker stops, another crawl goes first, or something was lost: this one waits for its turn."""
 
 
 class _LetGo(Exception):
@@ -72,9 +66,17 @@ class Crawler:
         self._queue = queue
         self._scratch = scratch
         self._clock = clock
+        self._usage = UsageRepair(database, clock)
+
+    def repair_usage(self) -> None:
+        """Of workspaces that were crawled a moment ago; to be called now and then."""
+        self._usage.write_settled()
 
     def run_one(self, stopping: Callable[[], bool]) -> bool:
-        """Crawl what is next, to its end or until `stopping`; False when nothing waits."""
+        """Crawl what is next, to its end or until `stopping`; False when nothing waits.
+
+        Raises LeaseLost, CatalogueDamaged, CatalogueMissing: the worker ends, and the next takes the crawl over.
+        """
         taken = self._queue.take()
         if taken is None:
             return False
@@ -84,6 +86,8 @@ class Crawler:
             self._crawl(taken, run)
         except _Stopped:
             written = self._queue.put_back(taken.id, run.progress)
+        except (LeaseLost, CatalogueDamaged, CatalogueMissing):
+            raise
         except _LetGo:
             written = False
             logger.info("crawl %d of root %s was paused or taken away", taken.id, taken.root)
@@ -112,42 +116,30 @@ class Crawler:
                 scratch=self._scratch,
             )
             source.check()
-        for place in self._places(taken, run.progress.position):
+        for place in places_of(self._database, taken, run.progress.position):
             if source is None:
                 self._recorder.drop_workspace(place.workspace_id)
             else:
-                run.workspace(source, place)
-            if not self._is_there(place.workspace_id):
+                self._workspace(taken, run, source, place)
+            if not is_there(self._database, place.workspace_id):
                 self._recorder.drop_workspace(place.workspace_id)
             run.progress.move(Position(place.workspace_id + 1))
-        self._drop_vanished()
+            self.repair_usage()
+        drop_vanished(self._database, self._recorder)
         run.commit()
 
-    def _places(self, taken: TakenCrawl, position: Position | None) -> list[Place]:
-        """The workspaces in the order in which they are crawled, as many as are still to come."""
-        query = select(Workspace.id, Workspace.bucket, Workspace.prefix, Root.prefix).join(
-            Root, Root.id == Workspace.root_id
-        )
-        query = query.where(Workspace.root_id == taken.root_id).order_by(Workspace.id)
-        if taken.workspace_id is not None:
-            query = query.where(Workspace.id == taken.workspace_id)
-        if position is not None:
-            query = query.where(Workspace.id >= position.workspace_id)
-        with self._database.read() as session:
-            return [Place(*row) for row in session.execute(query)]
-
-    def _is_there(self, workspace_id: int) -> bool:
-        with self._database.read() as session:
-            return session.get(Workspace, workspace_id) is not None
-
-    def _drop_vanished(self) -> None:
-        """Workspaces that were deleted or released."""
-        held = self._recorder.workspaces()
-        with self._database.read() as session:
-            there = set(session.scalars(select(Workspace.id)))
-        for workspace_id in held:
-            if workspace_id not in there:
-                self._recorder.drop_workspace(workspace_id)
+    def _workspace(self, taken: TakenCrawl, run: "_Run", source: Source, place: Place) -> None:
+        """One that can't be read is told, and holds up no other one; alone, or as all of its root, it raises."""
+        begun = None if taken.exclusions else self._usage.begin(place, run.progress)
+        try:
+            run.workspace(source, place)
+        except WorkspaceUnreadable:
+            if taken.workspace_id is not None or place.prefix == place.root_prefix:
+                raise
+            run.progress.problems.note(WORKSPACE_KEPT, place.prefix)
+            logger.warning("crawl %d: the folder of workspace %d can't be read", taken.id, place.workspace_id)
+        else:
+            self._usage.end(begun, run.progress, taken.node_id)
 
 
 class _Run:
@@ -173,6 +165,7 @@ class _Run:
         self._begun = now - self.progress.seconds
         self._reported_at = self._committed_at = self._logged_at = now
         self._committed_entries = self.progress.entries
+        self._rollbacks = recorder.rollbacks
 
     def workspace(self, source: Source, place: Place) -> None:
         position = self.progress.position
@@ -230,7 +223,11 @@ class _Run:
             self.log("goes on")
 
     def commit(self) -> None:
+        """Raises _Stopped where somebody else failed: what was recorded since the last commit went with it."""
         self._recorder.commit()
+        if self._recorder.rollbacks != self._rollbacks:
+            self.log("goes back to where it was committed, since something else failed")
+            raise _Stopped
         self.progress.commit()
         self._committed_at = self._clock()
         self._committed_entries = self.progress.entries

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 
 class Exclusions:
-    """`excludes(path)`: of an object or folder, whatever it lies in. `excludes_name`: when all above it is in."""
+    """`excludes(path)`: of an object or folder, whatever it lies in. `excludes_last`: when all above it is in."""
 
     def __init__(self, patterns: Iterable[str]) -> None:
         self.patterns = tuple(patterns)
@@ -42,37 +42,55 @@ class Exclusions:
 
 def _expression(pattern: str) -> str:
     """Fits whole paths of objects, and of folders with their final slash."""
-    only_folders = pattern.endswith("/")
     inner = pattern.strip("/")
     anchored = pattern.startswith("/") or "/" in inner
-    begin = "" if anchored else "(?:.*/)?"
-    return f"{begin}{_translated(inner)}{'/' if only_folders else '/?'}"
+    return _translated(inner if anchored else "**/" + inner) + ("/" if pattern.endswith("/") else "/?")
 
 
 @lru_cache(maxsize=1024)
 def _translated(pattern: str) -> str:
-    pieces: list[str] = []
+    """In time that grows with the square of the path's length at most, whatever the pattern.
+
+    What a stretch between two `**` fits first is taken, and no later place is tried (`(?>…)`), except of the
+    last, which must end with the path. Nothing is missed: of two places that a stretch fits, all that may follow
+    the later one may follow the earlier. So it is in a stretch with the texts between two `*`, since whatever `*`
+    passes ends at the same slash.
+    """
+    *stretches, (begin, texts) = _stretches(pattern)
+    expression = "".join(f"(?>{begin}{texts[0]}{_each_first(texts[1:])})" for begin, texts in stretches)
+    last = f"[^/]*{texts[-1]}" if len(texts) > 1 else ""
+    return f"{expression}{begin}{texts[0]}{_each_first(texts[1:-1])}{last}"
+
+
+def _each_first(texts: list[str]) -> str:
+    return "".join(f"(?>[^/]*?{text})" for text in texts)
+
+
+def _stretches(pattern: str) -> list[tuple[str, list[str]]]:
+    """What `**` stand between: what each begins with, and the expressions of the texts between its `*`."""
+    stretches = [("", [""])]
     at = 0
     while at < len(pattern):
-        if pattern.startswith("**/", at):
-            pieces.append("(?:.*/)?")
+        texts = stretches[-1][1]
+        if pattern.startswith("**/", at) and (at == 0 or pattern[at - 1] == "/"):
+            stretches.append(("(?:.*?/)??", [""]))
             at += 3
         elif pattern.startswith("**", at):
-            pieces.append(".*")
+            stretches.append((".*?", [""]))
             at += 2
         elif pattern[at] == "*":
-            pieces.append("[^/]*")
+            texts.append("")
             at += 1
         elif pattern[at] == "?":
-            pieces.append("[^/]")
+            texts[-1] += "[^/]"
             at += 1
         elif pattern[at] == "[" and (end := pattern.find("]", at + 2)) > 0:
-            pieces.append(_one_of(pattern[at + 1 : end]))
+            texts[-1] += _one_of(pattern[at + 1 : end])
             at = end + 1
         else:
-            pieces.append(re.escape(pattern[at]))
+            texts[-1] += re.escape(pattern[at])
             at += 1
-    return "".join(pieces)
+    return stretches
 
 
 def _one_of(inside: str) -> str:

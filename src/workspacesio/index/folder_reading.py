@@ -28,6 +28,8 @@ BIG = 50_000
 LINK_NOT_FOLLOWED = "it is a symbolic link that leads nowhere, out of its folder or to what is not served"
 """Whoever holds a share of the folder reads nothing through a link that leads out of it; nor do they find it. What
 lies elsewhere in the workspace is found there."""
+LINK_TO_FOLDER = "it is a symbolic link to a folder, whose files are found where they lie"
+"""A link to the next folder in each of thirty would make a thousand million paths to the same files."""
 KEPT = "it could not be read; what was known of it was kept"
 
 _LONGEST_NAME = 256
@@ -142,22 +144,17 @@ class FolderReader:
     def _link(
         self, folder: Opened, name: str, known: Mapping[str, int], seen: Seen, *, folders_only: bool = False
     ) -> None:
+        path = folder.path + name
         target = self._sight.link(folder.way, name, beneath=True)
         if target is None:
-            seen.problems.append((LINK_NOT_FOLLOWED, folder.path + name))
+            seen.problems.append((LINK_NOT_FOLLOWED, path))
         elif stat.S_ISDIR(target[1].st_mode):
-            path = f"{folder.path}{name}/"
-            if self._excluded is not None and self._excluded(path):
-                return
-            if too_long(f"{folder.way.base}{name}/"):
-                seen.problems.append((Reason.TOO_LONG, path))
-                return
-            seen.folders.append(name)
-            seen.links[name] = target[0]
+            if self._excluded is None or not self._excluded(path + "/"):
+                seen.problems.append((LINK_TO_FOLDER, path))
         elif not folders_only:
             with self._sight.linked_file(target[0]) as shown:
                 if shown is None:
-                    seen.problems.append((LINK_NOT_FOLLOWED, folder.path + name))
+                    seen.problems.append((LINK_NOT_FOLLOWED, path))
                 else:
                     fd, last, status = shown
                     self._file(fd, last, status, name, folder.path, known, seen)
@@ -221,9 +218,9 @@ class FolderReader:
                 seen.problems.append((Reason.TOO_LONG, folder.path + name))
                 continue
             if spelled.endswith(LINK):
-                before = len(seen.folders), len(seen.problems)
+                before = len(seen.problems)
                 self._link(folder, name, known, seen)
-                del seen.folders[before[0] :], seen.problems[before[1] :]  # told with the whole folder
+                del seen.problems[before:]  # told with the whole folder
                 continue
             try:
                 status = os.stat(name, dir_fd=folder.fd, follow_symlinks=False)

@@ -10,6 +10,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from operator import gt
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self, TypeVar
 
@@ -52,7 +54,7 @@ class ListedPage:
 
 
 class RangeReader:
-    """`token` goes on with the first range. Leaving the block ends the threads."""
+    """`token` goes on with the first range, behind the key `last`. Leaving the block ends the threads."""
 
     def __init__(
         self,
@@ -60,13 +62,16 @@ class RangeReader:
         mark: Callable[[], Mark],
         prefix: str,
         ranges: Sequence[KeyRange],
+        *,
         token: str,
+        last: str,
     ) -> None:
         self._list_keys = list_keys
         self._mark = mark
         self._prefix = prefix
         self._ranges = ranges
         self._token = token
+        self._last = last
         self._queues: list[queue.Queue[ListedPage | BaseException | None]] = [
             queue.Queue(PAGES_AHEAD) for _ in ranges
         ]
@@ -122,13 +127,15 @@ class RangeReader:
                 return
 
     def _listed(self, wanted: KeyRange, *, first: bool) -> Iterator[ListedPage]:
-        token = self._token if first else None
+        token, last = (self._token, self._last) if first else (None, "")
         start = "" if wanted.low is None else wanted.low[:-1] + _JUST_BELOW_SLASH
         more = True
         while more and not self._left.is_set():
             mark = self._mark()
             page = patiently(lambda: self._list_keys(self._prefix, start_after=start, token=token), self._left)  # noqa: B023 - asked for at once
+            check_order(page, last, token)
             objects = page.objects
+            last = objects[-1].key if objects else last
             if wanted.low is not None and objects and objects[0].key < wanted.low:
                 objects = [one for one in objects if one.key >= wanted.low]
             if wanted.high is not None and objects and objects[-1].key >= wanted.high:
@@ -145,6 +152,17 @@ class RangeReader:
             except queue.Full:
                 continue
             return
+
+
+def check_order(page: KeyPage, last: str, token: str | None) -> None:
+    """Keys rise, also from the `last` one on, and each page has another token: else there may be no end.
+
+    Raises NodeDown. Keys are ordered as bytes: Amazon S3 API Reference, "ListObjectsV2".
+    """
+    keys = [one.key.encode(errors="surrogateescape") for one in page.objects]
+    falls = any(map(gt, keys, islice(keys, 1, None)))
+    if falls or (keys and keys[-1] <= last.encode(errors="surrogateescape")) or page.token == (token or ""):
+        raise NodeDown("The server lists keys out of order, or again and again the same.")
 
 
 def patiently(ask: Callable[[], T], left: threading.Event | None = None) -> T:

@@ -121,10 +121,11 @@ class Lease:
         return True
 
     def renew(self) -> bool:
-        """Whether it is ours still."""
+        """Whether it is ours still. Durable: the catalogue keeps the beat too, and one that a power cut took back
+        here would tell that the database was restored, and throw the whole index away."""
         asked_at = self._seconds()
         now = self._clock()
-        with self._database.journal() as session:
+        with self._database.journal(durable=True) as session:
             renewed = session.execute(
                 update(IndexLease)
                 .where(IndexLease.name == self._name, IndexLease.fence == self.fence)

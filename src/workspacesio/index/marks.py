@@ -45,6 +45,12 @@ class Touches:
             start = cut + 1
         self._names.setdefault((workspace_id, path[:start]), {})[path[start:]] = self._number
 
+    def begin_anew(self, workspace_id: int, folder: str) -> None:
+        """The folder is about to be listed with all below it: what was listed before says nothing of it."""
+        self.drop_folder(workspace_id, folder)
+        if folder:
+            self.touch(workspace_id, folder)
+
     def drop_folder(self, workspace_id: int, folder: str) -> None:
         self._next()
         self._dropped[workspace_id, folder] = self._number

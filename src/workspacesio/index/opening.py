@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
@@ -124,8 +124,11 @@ def prepare_catalogue(
 
 
 def _next_catalogue(session: Session) -> IndexCatalogue:
-    owner = session.scalar(select(IndexCatalogue.owner).order_by(IndexCatalogue.id).limit(1))
-    made = IndexCatalogue(made_at=datetime.now(UTC), owner=secrets.randbits(62) if owner is None else owner)
+    """Rows between the first, which has the owner, and the last are of no use: no number is given out again."""
+    first = session.scalar(select(IndexCatalogue).order_by(IndexCatalogue.id).limit(1))
+    if first is not None:
+        session.execute(delete(IndexCatalogue).where(IndexCatalogue.id > first.id))
+    made = IndexCatalogue(made_at=datetime.now(UTC), owner=secrets.randbits(62) if first is None else first.owner)
     session.add(made)
     session.flush()
     return made

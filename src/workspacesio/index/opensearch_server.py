@@ -20,6 +20,7 @@ from opensearchpy import OpenSearch, Urllib3HttpConnection
 from opensearchpy.exceptions import ConnectionError as NoConnection
 from opensearchpy.exceptions import ConnectionTimeout, SerializationError, SSLError, TransportError
 from opensearchpy.serializer import JSONSerializer
+from urllib3 import Timeout
 
 from workspacesio.domain.errors import Invalid, Unavailable
 from workspacesio.settings import Settings
@@ -27,6 +28,8 @@ from workspacesio.settings import Settings
 SEARCHES_AT_ONCE = 16
 TURN_SECONDS = 3.0
 AWAY_SECONDS = 1.0
+CONNECT_SECONDS = 3.0
+"""Tried twice. A network that swallows packets is told from a server that has much to do."""
 ANSWER_SECONDS = 10.0
 """For what people wait for."""
 
@@ -127,7 +130,7 @@ class SearchServer:
                     path,
                     params=dict(parameters or {}),
                     body=body,
-                    timeout=seconds,
+                    timeout=Timeout(connect=min(CONNECT_SECONDS, seconds), read=seconds),  # type: ignore[arg-type]
                     headers={"content-type": kind},
                 )
             except (NoConnection, SerializationError) as error:

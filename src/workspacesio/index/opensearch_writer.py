@@ -18,8 +18,9 @@ from workspacesio.index.opensearch_server import BLOCKED, CODE, SearchServer, Se
 
 BULK_BYTES = 4_000_000
 """Small search servers of cloud providers take 10 MB in a request."""
-WRITE_SECONDS = 60.0
-COMMIT_SECONDS = 300.0
+WRITE_SECONDS = 20.0
+COMMIT_SECONDS = 60.0
+"""The recorder waits for these, and with it events, crawls and `du`. What was given up is written again later."""
 
 _FOUND_AT_ONCE = 10_000
 _BACK_OFF = (0.2, 0.4, 0.8, 1.6, 3.2)

@@ -77,7 +77,7 @@ class Progress:
             counts=Counts(*stored["counts"]),
             entries=stored["entries"],
             seconds=crawl.seconds,
-            problems=Problems(dict(stored["problems"])),
+            problems=Problems(Problems(stored["problems"]).copied()),
             position=Position(*stored["at"]),
             expected_entries=crawl.expected_entries,
             committed=stored,

@@ -86,6 +86,11 @@ class Recorder:
                 return None
             return self._touches.names(workspace_id, path, since)
 
+    def begin_anew(self, workspace_id: int, path: str) -> None:
+        """A folder ('' or 'a/b/') is listed with all below it from now on: listings from before leave it alone."""
+        with self.lock:
+            self._touches.begin_anew(workspace_id, path)
+
     def sync_folder(
         self, workspace_id: int, path: str, found: Sequence[Found], subfolders: Sequence[str], since: Mark
     ) -> Counts:

@@ -15,6 +15,8 @@ from workspacesio.database.tables import Root, Workspace
 from workspacesio.domain.errors import WorkspacesIOError
 from workspacesio.domain.search_query import Workspaces
 from workspacesio.domain.vocabulary import IndexLevel
+from workspacesio.index.catalogue_changes import LeaseLost
+from workspacesio.index.catalogue_store import CatalogueDamaged, CatalogueMissing
 from workspacesio.index.comparing import Comparer
 from workspacesio.index.crawl_sources import Place, source_of
 from workspacesio.index.engine_upkeep import EngineUpkeep
@@ -28,6 +30,8 @@ from workspacesio.settings import Settings
 
 LOOK_SECONDS = 2.0
 REPORT_SECONDS = 1.0
+TURN_SECONDS = 0.001
+"""Between two workspaces, so that whoever waits for the recorder gets it."""
 
 logger = logging.getLogger(__name__)
 
@@ -73,17 +77,24 @@ class RequestTask:
         if taken is None:
             return LOOK_SECONDS
         number, kind, root_id = taken
-        if kind == REBUILD:
-            self._context.upkeep.rebuild()
-            self._context.wake("upkeep")
-            self._rebuilding = number
-            return REPORT_SECONDS
         try:
-            self._verify(number, root_id)
+            if kind == REBUILD:
+                self._context.upkeep.rebuild()
+                self._rebuilding = number
+            else:
+                self._verify(number, root_id)
+        except (LeaseLost, CatalogueDamaged, CatalogueMissing):
+            raise  # the worker ends, and the next begins it again
         except (NodeError, WorkspacesIOError) as error:
-            logger.warning("the index could not be compared with storage: %s", error)
-            self._end(number, FAILED, problem=str(error))
-        return 0.0
+            logger.warning("%s of the index failed: %s", kind, error)
+            self._fail(number, str(error))
+        except Exception:
+            self._fail(number, "It broke off; the log of the server says why.")
+            raise
+        if self._rebuilding is None:
+            return 0.0
+        self._context.wake("upkeep")
+        return REPORT_SECONDS
 
     def close(self) -> None:
         """Nothing is held between steps."""
@@ -132,6 +143,8 @@ class RequestTask:
             "examples": [list(example) for example in comparer.examples],
         }
         report["engine_differs"] = self._engine_differences([root.id for root in roots])
+        if context.stopping():
+            return
         self._end(number, DONE, entries=comparer.looked, report=report)
 
     def _roots(self, root_id: int | None) -> list[Root]:
@@ -175,23 +188,32 @@ class RequestTask:
 
     def _engine_differences(self, root_ids: list[int]) -> int:
         """In how many workspaces the engine's count or bytes are not the catalogue's."""
-        recorder = self._context.recorder
         with self._context.database.read() as session:
             ids = list(session.scalars(select(Workspace.id).where(Workspace.root_id.in_(root_ids))))
+        differing = 0
+        for workspace_id in ids:
+            if self._context.stopping():
+                break
+            differing += self._engine_differs(workspace_id)
+            time.sleep(TURN_SECONDS)
+        return differing
+
+    def _engine_differs(self, workspace_id: int) -> bool:
+        """Recording waits meanwhile, so for one workspace only."""
+        recorder = self._context.recorder
         with recorder.lock:
             recorder.commit()
             serving = [feed for feed in recorder.feeds if feed.state == "serving" and not feed.is_behind]
             if not serving:
-                return 0
-            reader = serving[0].engine.reader()
-            try:
-                held = recorder.catalogue.workspace_totals()
-                return sum(
-                    reader.total(Workspaces(frozenset({workspace_id}))) != tuple(held.get(workspace_id, (0, 0)))
-                    for workspace_id in ids
-                )
-            finally:
-                reader.close()
+                return False
+            with closing(serving[0].engine.reader()) as reader:
+                held = recorder.catalogue.usage(workspace_id, "")
+                return reader.total(Workspaces(frozenset({workspace_id}))) != tuple(held or (0, 0))
+
+    def _fail(self, number: int, problem: str) -> None:
+        """One that can't be written as failed, since the database is away as well, is begun again."""
+        self._taken_over = False
+        self._end(number, FAILED, problem=problem)
 
     def _end(self, number: int, state: str, **values: object) -> None:
         self._write(number, state=state, ended_at=self._context.clock(), **values)

@@ -5,9 +5,9 @@ One thread owns this. Hints go to `Hints`; crawls that are needed are handed out
 
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 from workspacesio.domain.errors import WorkspacesIOError
@@ -69,8 +69,8 @@ class WatchedWorkspaces:
         self._unable: str | None = None
         self._able_at = 0.0
         self._states: dict[int, _State] = {}
-        self._watched: deque[int] = deque()
-        self._missing: deque[int] = deque()
+        self._watched: dict[int, None] = {}
+        self._missing: dict[int, None] = {}
         self._needed: dict[Needed, None] = {}
         self._roots_to_crawl: set[int] = set()
         self._opened: dict[int, StorageDriver] = {}
@@ -106,19 +106,16 @@ class WatchedWorkspaces:
         now = time.monotonic()
         self._opened.clear()
         for workspace_id in _some(self._missing, MISSING_AT_ONCE):
-            state = self._states.get(workspace_id)
-            if state is None:
-                continue
-            if now >= state.retry_at:
+            if now >= self._states[workspace_id].retry_at:
                 self._begin(workspace_id)
             else:
-                self._missing.append(workspace_id)
+                self._missing[workspace_id] = None
         for workspace_id in _some(self._watched, WATCHED_AT_ONCE):
-            state = self._states.get(workspace_id)
-            if state is None or state.problem is not None or state.missing:
+            state = self._states[workspace_id]
+            if state.problem is not None or state.missing:
                 continue
             if self._is_where_it_was(workspace_id):
-                self._watched.append(workspace_id)
+                self._watched[workspace_id] = None
             else:
                 self.folder_changed(workspace_id, "")
                 self._begin(workspace_id)
@@ -166,7 +163,7 @@ class WatchedWorkspaces:
         elif state.missing:
             self._put_off(workspace_id, None, 0.0)
         else:
-            self._watched.append(workspace_id)
+            self._watched[workspace_id] = None
 
     def _put_off(self, workspace_id: int, problem: str | None, seconds: float) -> None:
         """It isn't watched, for this reason or because its folder is missing, until it is tried again."""
@@ -174,7 +171,7 @@ class WatchedWorkspaces:
         state.problem, state.missing, state.new = problem, problem is None, True
         state.appeared = state.missing
         state.retry_at = time.monotonic() + seconds
-        self._missing.append(workspace_id)
+        self._missing[workspace_id] = None
 
     def _begin_in(self, place: Place) -> str | None:
         """Why it can't be watched. Raises NodeError, and what `drivers` raises."""
@@ -200,7 +197,8 @@ class WatchedWorkspaces:
         return None
 
     def _end(self, workspace_id: int) -> None:
-        del self._states[workspace_id]
+        for known in (self._states, self._watched, self._missing):
+            known.pop(workspace_id, None)
         if self._folders is not None:
             self._folders.end(workspace_id)
 
@@ -295,6 +293,8 @@ def _facts(place: Place) -> tuple[object, ...]:
     )
 
 
-def _some(waiting: deque[int], most: int) -> list[int]:
+def _some(waiting: dict[int, None], most: int) -> list[int]:
     """Taken from the front."""
-    return [waiting.popleft() for _ in range(min(most, len(waiting)))]
+    for workspace_id in (taken := list(islice(waiting, most))):
+        del waiting[workspace_id]
+    return taken

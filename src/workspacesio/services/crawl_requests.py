@@ -17,6 +17,9 @@ from workspacesio.domain.vocabulary import CrawlReason, CrawlState, IndexLevel
 MAX_SINGLE = 20
 """Where so many workspaces of a root wait for a crawl each, one of the whole root takes their place."""
 
+MAX_OPEN = 3
+"""Of one root or one workspace, as many at most are open: one that runs, one that waits, one that was put back."""
+
 MIN_EVERY_SECONDS = 60
 MAX_EVERY_SECONDS = 10 * 366 * 86_400
 MAX_RATE = 10_000_000
@@ -41,7 +44,8 @@ def request_crawl(
     """A queued crawl of a root, or of one workspace in it: the one that was asked for already, or a new one.
 
     Raises Invalid for a rate below 1. What nobody waits for is crawled gently. An owner who asks for a crawl of a
-    workspace gets one of its own, for that of the root is none of theirs.
+    workspace gets one of its own, for that of the root is none of theirs. Somebody who asks for what is paused
+    lets it go on where it was; what nobody asked for, such as changed settings, needs all of it: it begins again.
     """
     _check_rate(rate)
     gentle = reason is not CrawlReason.REQUEST
@@ -59,6 +63,15 @@ def request_crawl(
         for crawl in waiting:
             if crawl.gentle and crawl.cross_filesystems == cross_filesystems:
                 session.delete(crawl)
+    begun = _to_take_up(session, root_id, workspace_id, cross_filesystems=cross_filesystems)
+    if begun is not None:
+        begun.state = CrawlState.QUEUED
+        begun.reason, begun.gentle, begun.requested_by = reason, gentle, requested_by
+        begun.rate = rate if gentle or rate is not None else begun.rate
+        if gentle:
+            begun.started_at = begun.position = None
+        session.flush()
+        return begun
     made = Crawl(
         root_id=root_id,
         workspace_id=workspace_id,
@@ -138,10 +151,29 @@ def set_indexing(
 
 
 def _not_begun(session: Session, root_id: int) -> list[Crawl]:
+    """Locked: no worker takes one before what was decided on is committed, and goes by what was before."""
     query = select(Crawl).where(
         Crawl.root_id == root_id, Crawl.state == CrawlState.QUEUED, Crawl.started_at.is_(None)
     )
-    return list(session.scalars(query.order_by(Crawl.id)))
+    return list(session.scalars(query.order_by(Crawl.id).with_for_update()))
+
+
+def _to_take_up(
+    session: Session, root_id: int, workspace_id: int | None, *, cross_filesystems: bool
+) -> Crawl | None:
+    """One of the same place that is paused; where many are open, one that was put back."""
+    query = select(Crawl).where(
+        Crawl.root_id == root_id,
+        Crawl.workspace_id.is_(None) if workspace_id is None else Crawl.workspace_id == workspace_id,
+        Crawl.cross_filesystems == cross_filesystems,
+        Crawl.state.in_([CrawlState.QUEUED.value, CrawlState.RUNNING.value, CrawlState.PAUSED.value]),
+    )
+    opened = list(session.scalars(query.order_by(Crawl.id).with_for_update()))
+    paused = [crawl for crawl in opened if crawl.state == CrawlState.PAUSED]
+    if paused:
+        return paused[-1]
+    queued = [crawl for crawl in opened if crawl.state == CrawlState.QUEUED]
+    return queued[-1] if queued and len(opened) >= MAX_OPEN else None
 
 
 def _defaults(root_id: int) -> RootIndexing:

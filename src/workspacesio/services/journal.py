@@ -193,6 +193,34 @@ def _add_usage(session: Session, changes: dict[int, tuple[int, int]], *, is_sqli
         )
 
 
+def newest_event(session: Session) -> int:
+    """The number of the event that was written last; 0 before the first."""
+    return session.scalar(select(func.max(ObjectEvent.id))) or 0
+
+
+def repair_usage(
+    database: Database, *, workspace_id: int, node_id: int, bucket: str, since: int, size: int, objects: int
+) -> bool:
+    """Set what a workspace holds to what was found in storage, from when event `since` was the newest.
+
+    False, and nothing is changed, where an event of the workspace was written after that one: what it added may
+    have been found, or not. Under the writers' lock, so that none comes in between.
+    """
+    with database.journal() as session:
+        _lock_writers(session, is_sqlite=database.is_sqlite)
+        later = select(ObjectEvent.id).where(
+            ObjectEvent.node_id == node_id,
+            ObjectEvent.bucket == bucket,
+            ObjectEvent.id > since,
+            ObjectEvent.workspace_id == workspace_id,
+        )
+        if session.scalar(later.limit(1)) is not None:
+            return False
+        set_to = update(Usage).where(Usage.workspace_id == workspace_id)
+        changed = session.execute(set_to.values(bytes=size, objects=objects, exact=True))
+        return bool(changed.rowcount)  # type: ignore[attr-defined]
+
+
 def read_events(database: Database, cursor: JournalCursor, node_id: int, bucket: str) -> list[Event]:
     """Events of a bucket ('' is every bucket) that the cursor has not seen, in the order of their numbers."""
     with database.read() as session:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -269,13 +271,24 @@ def test_a_file_that_is_as_it_was_found_again_is_looked_at_again(
     assert extracting.contents()["a.txt"].text == "text"
 
 
+def is_read_by_a_child(path: str) -> bool:
+    """Whether another process has it open."""
+    for place in glob.glob("/proc/[0-9]*/fd/*"):
+        with suppress(OSError):
+            if os.readlink(place) == path and not place.startswith(f"/proc/{os.getpid()}/"):
+                return True
+    return False
+
+
 def test_what_changes_while_it_is_read_is_dropped(naughty: Extracting, monkeypatch: pytest.MonkeyPatch) -> None:
     path = naughty.world.write("a.sleep", b"text")
     naughty.level(IndexLevel.CONTENT)
     naughty.crawl()
     while not naughty.task._flying:
         naughty.task.step()
-    time.sleep(0.5)
+    until = time.monotonic() + 20
+    while not is_read_by_a_child(path):
+        assert time.monotonic() < until
     with open(path, "ab") as file:
         file.write(b" and more")
     naughty.settle()

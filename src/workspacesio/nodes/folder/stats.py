@@ -1,8 +1,8 @@
 """What is at some keys now, as a listing would show it: one folder after the other, no file opened.
 
-The rules are those of `sight`, and links are followed as crawls do, beneath the folder that holds them: so what is
-told here is what the next crawl would find. Keys are taken folder by
-folder: the way to each is walked once, however many of its files are asked for.
+The rules are those of `sight`, and links are followed as crawls do: to files beneath the folder that holds them,
+and to no folder. So what is told here is what the next crawl would find. Keys are taken folder by folder: the way
+to each is walked once, however many of its files are asked for.
 """
 
 import os
@@ -14,7 +14,6 @@ from workspacesio.nodes.folder.metadata import MetadataStore
 from workspacesio.nodes.folder.page_etags import PageEtags
 from workspacesio.nodes.folder.resolve import NodeTree
 from workspacesio.nodes.folder.sight import Sight, Way, entry_left_out
-from workspacesio.nodes.folder.walk import contains
 from workspacesio.nodes.stamps import file_stamp, object_stamp
 from workspacesio.nodes.values import Scope, StoredObject
 
@@ -47,9 +46,7 @@ class _Look:
         if not folder.startswith(self._scope.boundary):
             return
         walk = self._tree.walk(self._scope, folder)
-        if not walk.found or not stat.S_ISDIR(walk.stat.st_mode):
-            return
-        if not all(contains(place, walk.place) for place in walk.visited):
+        if not walk.found or walk.visited or not stat.S_ISDIR(walk.stat.st_mode):
             return
         opened = self._sight.folder(walk.place)
         if opened is None:
@@ -60,7 +57,7 @@ class _Look:
                 if key == folder:
                     self._marker(fd, found, key)
                 else:
-                    self._entry(fd, found, Way(walk.place, folder, walk.visited), key)
+                    self._entry(fd, found, Way(walk.place, folder, ()), key)
         finally:
             os.close(fd)
 

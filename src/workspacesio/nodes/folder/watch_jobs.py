@@ -31,10 +31,9 @@ class Listener(Protocol):
 
 
 class Folder:
-    """A watched folder. Its path never changes: one that is renamed is another. `links`: names of those in it,
-    None for none, which most have."""
+    """A watched folder. Its path never changes: one that is renamed is another."""
 
-    __slots__ = ("below", "device", "links", "name", "parent", "path", "top", "watch")
+    __slots__ = ("below", "device", "name", "parent", "path", "top", "watch")
 
     def __init__(self, top: "Top", parent: "Folder | None", name: str, watch: int, device: int) -> None:
         self.top = top
@@ -44,12 +43,6 @@ class Folder:
         self.watch = watch
         self.device = device
         self.below: dict[str, Folder] = {}
-        self.links: set[str] | None = None
-
-    def note_link(self, name: str, *, is_link: bool) -> None:
-        links = self.links or set()
-        (links.add if is_link else links.discard)(name)
-        self.links = links or None
 
 
 @dataclass(slots=True, eq=False)

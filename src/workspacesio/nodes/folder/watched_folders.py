@@ -149,13 +149,7 @@ class WatchedFolders:
         if heard.mask & inotify.IS_FOLDER:
             self._take_folder(folder, name, heard.mask)
             return
-        top, path = folder.top, folder.path + name
-        self._listener.object_changed(top.workspace_id, path)
-        was_link = folder.links is not None and name in folder.links
-        is_link = bool(heard.mask & _COME) and self._is_link(top, path)
-        if was_link or is_link:
-            folder.note_link(name, is_link=is_link)  # perhaps to a folder, whose objects come or go with it
-            self._listener.folder_changed(top.workspace_id, path + "/")
+        self._listener.object_changed(folder.top.workspace_id, folder.path + name)
 
     def _take_folder(self, folder: Folder, name: str, mask: int) -> None:
         top, path = folder.top, f"{folder.path}{name}/"
@@ -172,14 +166,6 @@ class WatchedFolders:
                 self._jobs.appendleft(Job(top, path, [(folder, name)]))
         else:  # its attributes, among them whether it is an object itself
             self._listener.object_changed(top.workspace_id, path)
-
-    def _is_link(self, top: Top, path: str) -> bool:
-        try:
-            return stat.S_ISLNK(
-                os.stat(top.place_of(path), dir_fd=top.tree.root_fd, follow_symlinks=False).st_mode
-            )
-        except (OSError, NodeError):
-            return False
 
     def _is_shown(self, top: Top, path: str) -> bool:
         try:
@@ -245,8 +231,6 @@ class WatchedFolders:
             with os.scandir(fd) as entries:
                 for entry in entries:
                     below = entry.name
-                    if entry.is_symlink() and is_utf8(below):
-                        folder.note_link(below, is_link=True)
                     if not entry.is_dir(follow_symlinks=False) or below in SYSTEM_FOLDERS or not is_utf8(below):
                         continue
                     if below not in folder.below and top.passes(f"{path}{below}/"):

@@ -96,8 +96,8 @@ def read_page(data: bytes) -> KeyPage:
     minute, quote = _minute, _QUOTE
     if more and not token:
         return _parsed(data)
-    return KeyPage(
-        [
+    try:
+        objects = [
             ListedObject(
                 unquote_plus(key, errors="surrogateescape") if "%" in key or "+" in key else key,
                 int(size),
@@ -105,9 +105,11 @@ def read_page(data: bytes) -> KeyPage:
                 etag[5:-5] if etag[:5] == quote else _unescaped(etag).strip('"'),
             )
             for key, modified, etag, size in found
-        ],
-        [_decoded(prefix) for prefix in prefixes],
-        _unescaped(token[1]) if more and token else None,
+        ]
+    except ValueError as error:
+        raise _no_listing() from error
+    return KeyPage(
+        objects, [_decoded(prefix) for prefix in prefixes], _unescaped(token[1]) if more and token else None
     )
 
 

@@ -1,0 +1,115 @@
+"""Servers that list as no server should: a crawl of them ends, with an error, and takes nothing for gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import islice
+
+import pytest
+
+from workspacesio.index import key_ranges
+from workspacesio.index.crawl_folder import Known
+from workspacesio.index.crawl_server import ServerWalk
+from workspacesio.index.exclusions import Exclusions
+from workspacesio.index.key_ranges import ListKeys
+from workspacesio.index.marks import Touches
+from workspacesio.nodes.errors import NodeDown
+from workspacesio.nodes.minio.listing_pages import KeyPage, ListedObject, read_page
+
+STEPS = 300
+"""A healthy walk over what is listed here has fewer."""
+
+Answer = Callable[[str, str | None], KeyPage]
+
+
+def page(keys: Sequence[str], token: str | None) -> KeyPage:
+    return KeyPage([ListedObject(key, 1, 1, "e") for key in keys], [], token)
+
+
+def server(answer: Answer, folders: Sequence[str] = ()) -> ListKeys:
+    def list_keys(prefix: str, *, start_after: str = "", token: str | None = None, delimiter: str = "") -> KeyPage:
+        return KeyPage([], folders, None) if delimiter else answer(start_after, token)
+
+    return list_keys
+
+
+def walked(list_keys: ListKeys) -> list[str]:
+    """Paths of the objects in the first listings."""
+    known = Known(Touches().mark, lambda *_: {})
+    walk = ServerWalk(list_keys, "", 1, known, exclusions=Exclusions(()), expected=None)
+    steps = list(islice(walk.walk(), STEPS))
+    assert len(steps) < STEPS, "it has no end"
+    return [one.listing.path + found.name for one in steps if one.listing for found in one.listing.found]
+
+
+def numbered(number: int) -> list[str]:
+    return [f"k{number:04}-{one}" for one in range(3)]
+
+
+def counted(start_after: str, token: str | None) -> KeyPage:
+    """Ten pages as they should be; the token is the page's number."""
+    number = int(token or 0)
+    return page(numbered(number), str(number + 1) if number < 9 else None)
+
+
+def test_pages_in_order_are_walked() -> None:
+    assert walked(server(counted)) == [key for number in range(10) for key in numbered(number)]
+
+
+def test_bytes_that_are_no_text_have_their_order_too() -> None:
+    """Keys are ordered as bytes; those that are no UTF-8 are spelled with surrogates."""
+    keys = ["\U0001f600", b"\xff".decode(errors="surrogateescape")]
+    assert keys != sorted(keys)
+    walked(server(lambda _, token: page([keys[bool(token)]], None if token else "1")))
+
+
+def same_page(start_after: str, token: str | None) -> KeyPage:
+    return page(numbered(0), "1" if token is None else token + "1")
+
+
+def same_token(start_after: str, token: str | None) -> KeyPage:
+    return page([] if token else ["a"], "1")
+
+
+def backwards(start_after: str, token: str | None) -> KeyPage:
+    number = int(token or 0)
+    return page(numbered(5000 - number), str(number + 1))
+
+
+def shuffled(start_after: str, token: str | None) -> KeyPage:
+    number = int(token or 0)
+    return page([f"{number}b", f"{number}c", f"{number}a"], str(number + 1) if number < 2 else None)
+
+
+def shuffled_at_once(start_after: str, token: str | None) -> KeyPage:
+    return page(["b", "c", "a"], None)
+
+
+@pytest.mark.parametrize("answer", [same_page, same_token, backwards, shuffled, shuffled_at_once])
+@pytest.mark.parametrize("folders", [(), ("k/", "l/")])
+def test_a_listing_without_order_or_end_is_none(
+    answer: Answer, folders: Sequence[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_ranges, "WAITS", ())
+    with pytest.raises(NodeDown, match="order"):
+        walked(server(answer, folders))
+
+
+CONTENTS = (
+    "<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>a</Key><LastModified>%s</LastModified>"
+    "<ETag>e</ETag><Size>%s</Size></Contents></ListBucketResult>"
+)
+
+
+@pytest.mark.parametrize(
+    ("modified", "size"),
+    [
+        ("", "1"),
+        ("yesterday at noon in Rome", "1"),
+        ("2026-11-22T18:32:1x.987Z", "1"),
+        ("2026-11-22T18:32:11Z", "9" * 5000),
+    ],
+)
+def test_a_page_with_what_is_no_time_or_size_is_no_listing(modified: str, size: str) -> None:
+    with pytest.raises(NodeDown):
+        read_page((CONTENTS % (modified, size)).encode())
