@@ -185,7 +185,7 @@ def test_what_was_changed_before_the_worker_began_is_crawled(world: EventWorld) 
 def test_workspaces_come_and_go(world: EventWorld) -> None:
     prepared(world)
     workspace_id = world.add_workspace("b/")
-    world.watch._read_at = 0.0
+    world.watch._read_at = world.watch._refresh_at = 0.0  # it is seen before its folder is there
     for _ in range(3):
         world.watch.step()
     world.write("b/d/x")  # its folder is made by somebody in a shell

@@ -54,8 +54,9 @@ def status(arguments: argparse.Namespace) -> int:
     asked = _asked(arguments)
     client = signed_in()
     crawls = client.pages("/crawls", "id", limit=arguments.limit, **asked)
-    if arguments.wait and crawls:
-        return _wait(client, crawls[0], as_json=arguments.json)
+    meant = _meant(crawls, asked)
+    if arguments.wait and meant is not None:
+        return _wait(client, meant, as_json=arguments.json)
     if arguments.json:
         output.print_json(crawls)
         return 0
@@ -83,8 +84,8 @@ def status(arguments: argparse.Namespace) -> int:
     for crawl in crawls:
         if crawl["problem"]:
             print(f"wio: crawl {crawl['id']}: {output.safe(crawl['problem'])}", file=sys.stderr)
-    if crawls:
-        print_not_indexed(crawls[0])
+    if meant is not None:
+        print_not_indexed(meant)
     return 0
 
 
@@ -155,11 +156,17 @@ def _asked(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _open_crawl(client: Client, asked: dict[str, Any], states: tuple[str, ...], none: str) -> dict[str, Any]:
-    for crawl in client.pages("/crawls", "id", limit=50, **asked):
-        if crawl["state"] in states:
-            found: dict[str, Any] = crawl
-            return found
+    crawls = client.pages("/crawls", "id", limit=50, **asked)
+    crawl = _meant([one for one in crawls if one["state"] in states], asked)
+    if crawl is not None:
+        return crawl
     raise CommandError(f"{none}; `wio crawl status` shows what is.")
+
+
+def _meant(crawls: list[dict[str, Any]], asked: dict[str, Any]) -> dict[str, Any] | None:
+    """The newest; where a root is asked for, of the root's own before those of workspaces in it."""
+    own = [one for one in crawls if "root" not in asked or one["workspace"] is None]
+    return next(iter(own or crawls), None)
 
 
 def _wait(client: Client, crawl: dict[str, Any], *, as_json: bool) -> int:
