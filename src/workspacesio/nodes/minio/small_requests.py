@@ -4,6 +4,7 @@ Nothing else is different: connections are the pool's own, made to allowed addre
 time and size, and a server that is away is not asked (`pool.py`, `reach.py`).
 """
 
+import contextlib
 import http.client
 import weakref
 from collections.abc import Mapping
@@ -43,10 +44,12 @@ class SmallRequests:
             try:
                 connection.sock.settimeout(REQUEST_SECONDS)
                 connection.sock.sendall(request)
-                response = connection.response_class(connection.sock, method="POST")
-                response.begin()
-                data: bytes = response.read(MAX_BYTES)
-                kept = response.isclosed() and not response.will_close and len(self._idle) < AT_ONCE
+                # The socket stays open while the answer is, also after the connection was closed.
+                with contextlib.closing(connection.response_class(connection.sock, method="POST")) as response:
+                    response.begin()
+                    data: bytes = response.read(MAX_BYTES)
+                    whole = response.isclosed()
+                kept = whole and not response.will_close and len(self._idle) < AT_ONCE
             except (TimeoutError, ConnectionError) as error:
                 raise Unanswered("The server broke off or did not answer in time.") from error
             except http.client.HTTPException as error:
@@ -56,8 +59,7 @@ class SmallRequests:
                     self._idle.append(connection)
                 else:
                     connection.close()
-            if not response.isclosed():
-                response.close()
+            if not whole:
                 raise NodeDown("The server answers as no MinIO server does.")
             return response.status, data
 
