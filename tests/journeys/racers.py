@@ -6,6 +6,7 @@ import hashlib
 import os
 import random
 import subprocess
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -248,14 +249,17 @@ def count_up(place: Place, key: str, blocks: int, times: int) -> list[int]:
     return written
 
 
-def create(place: Place, kind: str, folder: str, begin: float, rounds: int) -> list[int]:
-    """Tries to be the one who makes `new-N`, at the same moment as others. Returns the rounds that were won."""
+def create(place: Place, kind: str, folder: str, meeting: str, racing: int, rounds: int) -> list[int]:
+    """Tries to be the one who makes `new-N`, at the same moment as others. Returns the rounds that were won.
+
+    Each round begins when all that are `racing` have said in the folder `meeting` that they are prepared.
+    """
     s3, won = place.client(), []
     maker = f"{kind}{os.getpid():x}".translate(str.maketrans("0123456789", "ghijklmnop"))
     for number in range(rounds):
         key, data = f"new-{number}", versions.content(versions.new_name(maker), 20)
         attempt = _prepared(s3, place, kind, key, data, folder)
-        time.sleep(max(0.0, begin + number * 0.15 - time.time()))
+        _meet(os.path.join(meeting, str(number)), racing)
         try:
             if attempt():
                 won.append(number)
@@ -263,6 +267,16 @@ def create(place: Place, kind: str, folder: str, begin: float, rounds: int) -> l
             if _refusal(error) not in ("PreconditionFailed", "412"):
                 raise
     return won
+
+
+def _meet(folder: str, racing: int) -> None:
+    os.makedirs(folder, exist_ok=True)
+    descriptor, _ = tempfile.mkstemp(dir=folder)
+    os.close(descriptor)
+    until = time.monotonic() + 60
+    while len(os.listdir(folder)) < racing:
+        assert time.monotonic() < until, "the others did not come"
+        time.sleep(0.001)
 
 
 def _prepared(s3: Any, place: Place, kind: str, key: str, data: bytes, folder: str) -> Any:

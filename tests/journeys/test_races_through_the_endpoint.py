@@ -148,11 +148,13 @@ def test_no_update_on_condition_is_lost(
     assert last == versions.content(f"count-{times * processes:012x}", blocks)
 
 
-def test_exactly_one_of_many_creates_an_object(served: Service, pool: ProcessPoolExecutor) -> None:
+def test_exactly_one_of_many_creates_an_object(served: Service, pool: ProcessPoolExecutor, tmp_path: Path) -> None:
     place = own_workspace(served.person("ada"), "created")
-    folder, rounds, begin = folder_of(place, served), 25, time.time() + 1
+    folder, rounds = folder_of(place, served), 25
     kinds = ["put", "put", "put", "put", "parts", "parts", "copy", "ln"]
-    creating = [pool.submit(racers.create, place, kind, folder, begin, rounds) for kind in kinds]
+    creating = [
+        pool.submit(racers.create, place, kind, folder, str(tmp_path), len(kinds), rounds) for kind in kinds
+    ]
     winners: dict[int, list[str]] = {number: [] for number in range(rounds)}
     for kind, one in zip(kinds, creating, strict=True):
         for number in one.result():
