@@ -10,11 +10,12 @@ import logging
 import time
 from collections import deque
 
-from sqlalchemy import func, insert, select, true, update
+from sqlalchemy import Connection, bindparam, func, insert, select, true, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
+from workspacesio.database.base import Base
 from workspacesio.database.sessions import Database
 from workspacesio.database.tables import ObjectEvent, Usage, Workspace
 from workspacesio.domain.authority import Event
@@ -33,6 +34,27 @@ MAX_WAITING = 200_000
 WRITERS_LOCK = 0x776F_6A6F_7572_6E61
 """PostgreSQL's advisory lock that lets one process append at a time. Numbers are given out under it, so they
 appear in their order: who has seen one has seen all before it. SQLite writes one after the other anyway."""
+
+_EVENTS = Base.metadata.tables[ObjectEvent.__tablename__]
+_USAGE = Base.metadata.tables[Usage.__tablename__]
+_APPEND = insert(_EVENTS)
+# Locked (PostgreSQL), so that none is removed before its usage is written.
+_EXISTING = (
+    select(Workspace.id)
+    .where(Workspace.id.in_(bindparam("wanted", expanding=True)))
+    .order_by(Workspace.id)
+    .with_for_update(read=True, key_share=True)
+)
+_ADD_ON_SQLITE = sqlite_insert(_USAGE)
+_ADD_ON_SQLITE = _ADD_ON_SQLITE.on_conflict_do_update(
+    index_elements=["workspace_id"],
+    set_={name: _USAGE.c[name] + _ADD_ON_SQLITE.excluded[name] for name in ("bytes", "objects")},
+)
+_ADD_ON_POSTGRESQL = postgresql_insert(_USAGE)
+_ADD_ON_POSTGRESQL = _ADD_ON_POSTGRESQL.on_conflict_do_update(
+    index_elements=["workspace_id"],
+    set_={name: _USAGE.c[name] + _ADD_ON_POSTGRESQL.excluded[name] for name in ("bytes", "objects")},
+)
 
 logger = logging.getLogger(__name__)
 
@@ -129,12 +151,14 @@ def write_events(database: Database, events: list[Event]) -> None:
     """Append to the journal and add to the usage of workspaces that still exist."""
     with database.journal() as session:
         _lock_writers(session, is_sqlite=database.is_sqlite)
-        session.execute(insert(ObjectEvent), [_row(event) for event in events])
+        # Of the tables, not of their classes: the session would take longer over them than the database.
+        connection = session.connection()
+        connection.execute(_APPEND, [_row(event) for event in events])
         changes: dict[int, tuple[int, int]] = {}
         for event in events:
             size, objects = changes.get(event.workspace_id, (0, 0))
             changes[event.workspace_id] = (size + event.delta_bytes, objects + event.delta_objects)
-        _add_usage(session, changes, is_sqlite=database.is_sqlite)
+        _add_usage(connection, changes, is_sqlite=database.is_sqlite)
 
 
 def append_arrivals(session: Session, events: list[Event], *, is_sqlite: bool) -> None:
@@ -175,22 +199,15 @@ def _row(event: Event) -> dict[str, object]:
     }
 
 
-def _add_usage(session: Session, changes: dict[int, tuple[int, int]], *, is_sqlite: bool) -> None:
-    insert_usage = sqlite_insert if is_sqlite else postgresql_insert
-    # Locked (PostgreSQL), so that none is removed before its usage is written.
-    existing = select(Workspace.id).where(Workspace.id.in_(sorted(changes))).order_by(Workspace.id)
-    known = session.scalars(existing.with_for_update(read=True, key_share=True)).all()
-    for workspace_id in known:
-        size, objects = changes[workspace_id]
-        if not (size or objects):
-            continue
-        statement = insert_usage(Usage).values(workspace_id=workspace_id, bytes=size, objects=objects)
-        session.execute(
-            statement.on_conflict_do_update(
-                index_elements=[Usage.workspace_id],
-                set_={"bytes": Usage.bytes + size, "objects": Usage.objects + objects},
-            )
-        )
+def _add_usage(connection: Connection, changes: dict[int, tuple[int, int]], *, is_sqlite: bool) -> None:
+    known = connection.scalars(_EXISTING, {"wanted": sorted(changes)}).all()
+    added = [
+        {"workspace_id": number, "bytes": changes[number][0], "objects": changes[number][1]}
+        for number in known
+        if any(changes[number])
+    ]
+    if added:
+        connection.execute(_ADD_ON_SQLITE if is_sqlite else _ADD_ON_POSTGRESQL, added)
 
 
 def newest_event(session: Session) -> int:
