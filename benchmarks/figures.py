@@ -63,8 +63,8 @@ FIGURES = (
         "MB/s",
         goal=1,
         nginx=True,
-        in_the_way="bodies are copied, so that every download is one whole version "
-        "([decision 8](decisions/0008-no-sendfile.md)); versitygw sends them by reference",
+        in_the_way="bodies are copied, once, so that every download is one whole version "
+        "([decision 21](decisions/0021-long-bodies-are-copied-once.md)); versitygw sends them by reference",
     ),
     Figure(
         "put-1k",

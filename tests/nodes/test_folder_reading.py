@@ -14,6 +14,8 @@ from nodes.contract import Harness
 from nodes.folder_node import FolderNodeUnderTest
 from workspacesio.nodes.errors import ObjectChanged
 from workspacesio.nodes.folder import reading
+from workspacesio.nodes.folder.reading import mapped
+from workspacesio.nodes.values import ByteRange
 
 MIB = 1 << 20
 
@@ -61,6 +63,70 @@ def test_a_download_breaks_off_when_the_file_is_changed(
                 os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
         with pytest.raises(ObjectChanged):
             await read_letters(chunks)
+        await opened.close()
+
+    node.run(scenario)
+
+
+@pytest.mark.parametrize("size", [4 * MIB, 7 * MIB + 5])
+def test_views_give_every_byte_and_what_comes_last_is_none(node: FolderNodeUnderTest, size: int) -> None:
+    data = os.urandom(size)
+    old_file(node / "big", data)
+
+    async def scenario(h: Harness) -> None:
+        for first in (0, 4097):
+            opened = await h.driver.open(h.at("big"), ByteRange(first, None))
+            pieces = [(type(piece), bytes(piece)) async for piece in opened.views()]
+            await opened.close()
+            assert b"".join(piece for _, piece in pieces) == data[first:]
+            assert pieces[0][0] is memoryview
+            assert pieces[-1][0] is bytes
+
+    node.run(scenario)
+
+
+@pytest.mark.parametrize("change", ["write", "append", "truncate", "write and set the time back"])
+def test_views_break_off_when_the_file_is_changed(node: FolderNodeUnderTest, change: str) -> None:
+    """What was changed is what was copied last: there is no more to come than what is verified."""
+    path = node / "big"
+    old_file(path, b"a" * (4 * MIB + 1))
+
+    async def scenario(h: Harness) -> None:
+        opened = await h.driver.open(h.at("big"))
+        views = opened.views()
+        assert len(await anext(views)) == 2 * MIB
+        assert isinstance(await anext(views), memoryview)
+        times = path.stat()
+        if change == "append":
+            with path.open("ab") as file:
+                file.write(b"b")
+        elif change == "truncate":
+            os.truncate(path, MIB)
+        else:
+            with path.open("r+b") as file:
+                file.write(b"b")
+            if change != "write":
+                os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+        with pytest.raises(ObjectChanged):
+            await anext(views)
+        await opened.close()
+
+    node.run(scenario)
+
+
+def test_where_the_system_maps_nothing_a_body_is_read(
+    node: FolderNodeUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = os.urandom(5 * MIB)
+    path = node / "big"
+    old_file(path, data)
+    with path.open("rb") as file:
+        assert mapped(file.fileno(), 0, 6 * MIB) is None
+    monkeypatch.setattr(reading, "mapped", lambda *_: None)
+
+    async def scenario(h: Harness) -> None:
+        opened = await h.driver.open(h.at("big"))
+        assert b"".join([bytes(piece) async for piece in opened.views()]) == data
         await opened.close()
 
     node.run(scenario)

@@ -7,18 +7,24 @@ import http.client
 import logging
 import os
 import re
+import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from s3.certificates import self_signed
 from s3.sockets import connected, head_of
 from s3.world import BUCKET, SETTINGS, World, always, running_world, served
+from workspacesio.nodes.folder.reading import VIEW_BYTES
 from workspacesio.s3.app import Endpoint
+from workspacesio.s3.http_line import HttpLine
+from workspacesio.s3.http_rounds import Rounds
 
 SIZE = 64 * 1024 * 1024
 TARGET = f"/{BUCKET}/ada/big"
@@ -67,7 +73,7 @@ def test_a_reader_that_stops_reading_is_let_go(impatient: World) -> None:
     with connected(world) as connection:
         connection.sendall(head_of(world, "GET", TARGET, world.signed("GET", TARGET)))
         assert connection.recv(65536)
-        assert opened(world) == 1
+        assert opened(world) >= 1
         wait_until(lambda: opened(world) == 0, 5)
         got = 65536
         connection.settimeout(5)
@@ -102,7 +108,7 @@ def test_a_slow_reader_costs_no_memory(impatient: World) -> None:
         for _ in range(40):
             assert connection.recv(1 << 18)
             time.sleep(0.04)
-        assert opened(world, "ada/huge") == 1
+        assert opened(world, "ada/huge") >= 1
         assert resident_bytes() - before < 50_000_000
 
 
@@ -133,7 +139,8 @@ def resident_bytes() -> int:
 
 
 def test_an_object_that_changes_under_its_reader_is_never_mixed(impatient: World) -> None:
-    """In place, as a shell does it: the reader gets the old bytes or a body that ends early."""
+    """In place, as a shell does it: the reader gets the old bytes, or a body that ends early, with what was just
+    being copied when it changed."""
     world = impatient
     with connected(world) as connection:
         connection.sendall(head_of(world, "GET", TARGET, world.signed("GET", TARGET)))
@@ -145,8 +152,8 @@ def test_an_object_that_changes_under_its_reader_is_never_mixed(impatient: World
         while piece := connection.recv(1 << 20):
             received += piece
     body = received.partition(b"\r\n\r\n")[2]
-    assert len(body) < SIZE
-    assert b"NEW?" not in body
+    assert len(body) < SIZE - VIEW_BYTES
+    assert b"NEW?" not in body[:-VIEW_BYTES]
 
 
 def test_an_edit_of_what_was_sent_but_not_read_yet_changes_nothing(impatient: World) -> None:
@@ -193,6 +200,36 @@ def test_every_byte_arrives(impatient: World, first: int, last: int, *, in_memor
     answer = world.raw("GET", TARGET, {"Range": f"bytes={first}-{last}"})
     assert answer.status == 206
     assert answer.body == content[first : last + 1]
+
+
+@pytest.mark.parametrize("left", [1, 3_000_000])
+def test_an_edit_of_what_is_sent_last_is_never_a_whole_answer(impatient: World, left: int) -> None:
+    """However little is left to send when it happens."""
+    world = impatient
+    with connected(world) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        connection.sendall(head_of(world, "GET", TARGET, world.signed("GET", TARGET)))
+        received = connection.recv(1 << 16)
+        with open(world.path("ada/big"), "r+b") as file:
+            file.seek(SIZE - left)
+            file.write(b"N" * left)
+        connection.settimeout(5)
+        while piece := connection.recv(1 << 20):
+            received += piece
+    body = received.partition(b"\r\n\r\n")[2]
+    assert len(body) < SIZE
+    assert body == b"old!" * (len(body) // 4) + b"old!"[: len(body) % 4]
+
+
+def test_a_small_answer_after_a_long_one_is_sent_as_ever(impatient: World) -> None:
+    world = impatient
+    session = http.client.HTTPConnection("127.0.0.1", world.port, timeout=20)
+    for _ in range(2):
+        session.request("GET", TARGET, headers=world.signed("GET", TARGET))
+        assert session.getresponse().read() == b"old!" * (SIZE // 4)
+        session.request("HEAD", TARGET, headers=world.signed("HEAD", TARGET))
+        assert session.getresponse().read() == b""
+    session.close()
 
 
 def test_a_client_that_sends_its_next_request_ahead_gets_the_whole_answer(impatient: World) -> None:
@@ -244,3 +281,35 @@ def test_the_access_line(world: World, caplog: pytest.LogCaptureFixture) -> None
         assert "hidden" not in said
         assert world.ada.token not in said
         assert "X-Amz" not in said
+
+
+def test_what_is_lent_is_with_the_system_before_the_next_is_asked_for() -> None:
+    """It may be a file's own bytes, which are verified then."""
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            client = socket.create_connection(server.getsockname())
+            accepted, _ = server.accept()
+        with client:
+            transport, line = await loop.connect_accepted_socket(lambda: HttpLine(loop, Rounds(loop)), accepted)
+            line.opened(transport)
+            while not transport.get_write_buffer_size():
+                line.write(bytes(256 << 10))
+                await asyncio.sleep(0.01)
+            assert line.sends_views
+            line.write(memoryview(bytes(1000)))
+            await asyncio.wait_for(line.drained(5), 1)
+            taken = asyncio.create_task(line.copied(5))
+            await asyncio.sleep(0.1)
+            assert not taken.done()
+            client.settimeout(0.1)
+            with suppress(TimeoutError):
+                while True:
+                    await asyncio.to_thread(client.recv, 1 << 20)
+            await asyncio.wait_for(taken, 1)
+            assert transport.get_write_buffer_size() == 0
+            transport.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(scenario())

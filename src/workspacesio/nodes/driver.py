@@ -63,6 +63,13 @@ class OpenedObject(Protocol):
         """The body. Raises ObjectChanged rather than give the end of another version."""
         ...
 
+    def views(self) -> AsyncIterator[bytes | memoryview]:
+        """The body for who has the system copy each piece, and looks at none, before the next is asked for.
+
+        Raises ObjectChanged rather than give the last piece, where those before may be of two versions.
+        """
+        ...
+
     async def close(self) -> None: ...
 
 

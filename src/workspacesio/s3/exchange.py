@@ -29,9 +29,14 @@ class Head(Protocol):
 
 
 class BodyStream(Protocol):
-    """The body of an answer that is under way."""
+    """The body of an answer that is under way.
 
-    def send(self, data: bytes) -> Awaitable[None]:
+    `takes_views`: nobody but the system will look at a memoryview, and `send` returns when it has copied it.
+    """
+
+    takes_views: bool
+
+    def send(self, data: bytes | memoryview) -> Awaitable[None]:
         """Returns when there is room for more. Raises ClientGone."""
         ...
 

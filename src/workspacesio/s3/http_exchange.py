@@ -24,8 +24,10 @@ class Line(Protocol):
     """The connection, as an exchange uses it."""
 
     gone: bool
+    sends_views: bool
+    """Whether a memoryview that is written is looked at by the system only."""
 
-    def write(self, data: bytes) -> None: ...
+    def write(self, data: bytes | memoryview) -> None: ...
 
     def throttle(self) -> None:
         """Read nothing until `unthrottle`."""
@@ -35,6 +37,10 @@ class Line(Protocol):
 
     async def drained(self, idle_seconds: float) -> None:
         """Return when there is room to write. Raises ClientGone."""
+        ...
+
+    async def copied(self, idle_seconds: float) -> None:
+        """Return when the system has taken all that was written. Raises ClientGone."""
         ...
 
 
@@ -195,7 +201,7 @@ class HttpExchange:
 class HttpBodyStream:
     """See `exchange.BodyStream`. `declared`: bytes of the body, if known."""
 
-    __slots__ = ("_chunked", "_exchange", "_idle_seconds", "_left")
+    __slots__ = ("_chunked", "_exchange", "_idle_seconds", "_left", "takes_views")
 
     def __init__(
         self, exchange: HttpExchange, declared: int | None, idle_seconds: float, *, chunked: bool
@@ -204,8 +210,9 @@ class HttpBodyStream:
         self._left = declared
         self._idle_seconds = idle_seconds
         self._chunked = chunked
+        self.takes_views = exchange.line.sends_views and not chunked
 
-    async def send(self, data: bytes) -> None:
+    async def send(self, data: bytes | memoryview) -> None:
         line = self._exchange.line
         if line.gone:
             raise ClientGone
@@ -215,8 +222,11 @@ class HttpBodyStream:
             self._left -= len(data)
             if self._left < 0:
                 raise ValueError("the body is longer than was declared")
-        line.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
-        await line.drained(self._idle_seconds)
+        line.write(b"%x\r\n%b\r\n" % (len(data), bytes(data)) if self._chunked else data)
+        if isinstance(data, memoryview):
+            await line.copied(self._idle_seconds)
+        else:
+            await line.drained(self._idle_seconds)
 
     def end(self) -> None:
         if self._chunked and not self._exchange.line.gone:

@@ -3,6 +3,8 @@
 import asyncio
 from contextlib import suppress
 
+from uvloop.loop import TCPTransport  # type: ignore[attr-defined]  # their stubs leave it out
+
 from workspacesio.s3.exchange import ClientGone
 from workspacesio.s3.http_rounds import SMALL_BYTES, Rounds
 
@@ -16,6 +18,7 @@ class HttpLine(asyncio.Protocol):
 
     def __init__(self, loop: asyncio.AbstractEventLoop, rounds: Rounds) -> None:
         self.gone = False
+        self.sends_views = False
         self._loop = loop
         self._rounds = rounds
         self._held: list[bytes] = []
@@ -24,11 +27,13 @@ class HttpLine(asyncio.Protocol):
 
     def opened(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        transport.set_write_buffer_limits(high=_WRITE_BUFFER_BYTES)
+        # TLS reads what it encrypts, and asyncio's own transports copy what has to wait.
+        self.sends_views = type(transport) is TCPTransport
+        self._limit(_WRITE_BUFFER_BYTES)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Send it, at the end of the round if it is little."""
-        if len(data) > SMALL_BYTES:
+        if isinstance(data, memoryview) or len(data) > SMALL_BYTES:
             self.send_held()
             self._transport.write(data)
             return
@@ -76,3 +81,14 @@ class HttpLine(asyncio.Protocol):
                 raise ClientGone
         if self.gone:
             raise ClientGone
+
+    async def copied(self, idle_seconds: float) -> None:
+        if not self.gone:
+            self._limit(0)
+        await self.drained(idle_seconds)
+        self._limit(_WRITE_BUFFER_BYTES)
+
+    def _limit(self, waiting_bytes: int) -> None:
+        """Hold the writer back from so many bytes on that the system hasn't taken yet."""
+        with suppress(RuntimeError):  # it is closed just now
+            self._transport.set_write_buffer_limits(high=waiting_bytes)

@@ -37,9 +37,9 @@ class ObjectResponse(Response):
         """Bytes of the body."""
         return self.opened.size_to_send
 
-    def pieces(self) -> AsyncIterator[bytes]:
-        """The body."""
-        return self.opened.chunks()
+    def pieces(self, *, views: bool) -> AsyncIterator[bytes | memoryview]:
+        """The body; `views`: as `OpenedObject.views`."""
+        return self.opened.views() if views else self.opened.chunks()
 
     async def close(self) -> None:
         """Let go of the object."""
@@ -63,7 +63,7 @@ class StreamedResponse(Response):
         """Not known."""
         return None
 
-    def pieces(self) -> AsyncIterator[bytes]:
+    def pieces(self, *, views: bool) -> AsyncIterator[bytes]:  # noqa: ARG002 - what is made has no file
         """The body."""
         return self.chunks
 

@@ -112,7 +112,7 @@ async def _send_pieces(
     try:
         stream = exchange.respond_in_pieces(response.status, response.headers, idle_seconds)
         begun = True
-        async for piece in response.pieces():
+        async for piece in response.pieces(views=stream.takes_views):
             await stream.send(piece)
         stream.end()
     except ClientGone:

@@ -11,11 +11,13 @@ its mtime lies SETTLED_NS back, and after waiting for the inode's lock, which a 
 is still the same.
 
 On local filesystems what the kernel has in memory is read right on the event loop (RWF_NOWAIT of preadv2(2)
-says when it hasn't); everything else in threads, with one chunk read ahead.
+says when it hasn't); everything else in threads, with one chunk read ahead. Of a long body `views` hands out the
+file's own pages there, to be copied but once, and verifies them when they have been.
 """
 
 import asyncio
 import contextlib
+import mmap
 import os
 import threading
 import time
@@ -32,6 +34,9 @@ T = TypeVar("T")
 
 SMALL_BYTES = 256 << 10
 CHUNK_BYTES = 512 << 10
+VIEW_BYTES = 2 << 20
+"""Of a file that is mapped at once: less costs more calls, and what is mapped counts as this process's memory."""
+
 SETTLED_NS = 20_000_000
 LONG_NS = 60_000_000_000
 CHANGED = "The object was changed while it was being read."
@@ -92,8 +97,28 @@ class OpenedFile:
             if self._content:
                 yield self._content
             return
+        async for piece in self._read(self.first_byte):
+            yield piece
+
+    async def views(self) -> AsyncIterator[bytes | memoryview]:
         offset = self.first_byte
         end = offset + self.size_to_send
+        if self._content is None and self._node.tree.local:
+            # The last piece is not a view: it is verified before it is given, and so is all that went before it.
+            while offset + VIEW_BYTES < end and syscalls.is_cached(self._fd, offset, VIEW_BYTES):
+                view = mapped(self._fd, offset, VIEW_BYTES)
+                if view is None:
+                    break
+                yield view
+                self.verify()
+                offset += VIEW_BYTES
+        pieces = self._read(offset) if offset > self.first_byte else self.chunks()
+        async for piece in pieces:
+            yield piece
+
+    async def _read(self, offset: int) -> AsyncIterator[bytes]:
+        """The body from `offset` on."""
+        end = self.first_byte + self.size_to_send
         inline = self._node.tree.local
         while offset < end:
             size = min(CHUNK_BYTES, end - offset)
@@ -135,6 +160,20 @@ class OpenedFile:
     def __del__(self) -> None:
         if self._reading is None:
             self.let_go()
+
+
+def mapped(fd: int, offset: int, size: int) -> memoryview | None:
+    """These bytes of a file as they are whenever they are looked at, or None where the system doesn't map them.
+
+    When the file becomes shorter, a system call that looks at what is missing fails (EFAULT). This process would
+    be killed if it looked itself (SIGBUS).
+    """
+    ahead = offset % mmap.ALLOCATIONGRANULARITY
+    try:
+        pages = mmap.mmap(fd, ahead + size, mmap.MAP_SHARED, mmap.PROT_READ, offset=offset - ahead)
+    except (OSError, ValueError):  # ValueError: it has become shorter, as whoever reads on will see
+        return None
+    return memoryview(pages)[ahead:]
 
 
 def _close_after(reading: "asyncio.Future[Any]", fd: int) -> None:
