@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from workspacesio.domain.names import SYSTEM_FOLDERS
 from workspacesio.domain.vocabulary import FolderLayout
+from workspacesio.nodes.folder.known_etags import KnownEtags
 from workspacesio.nodes.folder.listing import list_folder
 from workspacesio.nodes.folder.metadata import MetadataStore
 from workspacesio.nodes.folder.resolve import NodeTree
@@ -40,6 +41,7 @@ class ListedTree:
         self.state = self.path + "-state"
         self.records = MetadataStore(self.state, 1)
         directory = os.path.join(self.state, "listings", "1")
+        self.known_etags = KnownEtags(now_ns=lambda: time.time_ns() + 60_000_000_000)
         if self.names_from == "memory":
             self.snapshots = Snapshots(directory)
         else:
@@ -72,9 +74,8 @@ class ListedTree:
         boundary: str = "",
     ) -> ListPage:
         scope = Scope(BUCKET, boundary)
-        return list_folder(
-            self.tree, self.records, self.snapshots, scope, ListRequest(prefix, delimiter, after, max_keys)
-        )
+        request = ListRequest(prefix, delimiter, after, max_keys)
+        return list_folder(self.tree, self.records, self.snapshots, scope, request, known=self.known_etags)
 
     def keys(self, prefix: str = "", boundary: str = "") -> list[str]:
         return self.whole(prefix, boundary=boundary)[0]

@@ -12,6 +12,7 @@ from workspacesio.domain.vocabulary import FolderLayout
 from workspacesio.nodes.driver import Hasher, OpenedObject, StagedObject, StagedPart
 from workspacesio.nodes.errors import NodeReadOnly
 from workspacesio.nodes.folder import buckets, completing, copying, multipart, removing
+from workspacesio.nodes.folder.known_etags import KnownEtags
 from workspacesio.nodes.folder.listing import list_folder
 from workspacesio.nodes.folder.locks import KeyLocks
 from workspacesio.nodes.folder.metadata import MetadataStore
@@ -97,6 +98,7 @@ class FolderDriver:
             durable=durability is Durability.FULL,
         )
         self._uploads = Uploads(self.node)
+        self._known_etags = KnownEtags()
         self._snapshots = Snapshots(os.path.join(state, "listings", str(node_id)))
 
     def change(self, *, read_only: bool, serve_owner_only: bool, cross_filesystems: bool) -> None:
@@ -131,7 +133,8 @@ class FolderDriver:
 
     def _list_objects(self, scope: Scope, request: ListRequest) -> ListPage:
         self.node.tree.check()
-        return list_folder(self.node.tree, self.node.records, self._snapshots, scope, request)
+        node = self.node
+        return list_folder(node.tree, node.records, self._snapshots, scope, request, known=self._known_etags)
 
     async def stat_objects(self, scope: Scope, keys: Sequence[str]) -> list[StoredObject | None]:
         return await self.node.in_thread(stat_objects, self.node.tree, self.node.records, scope, keys)

@@ -4,7 +4,7 @@ ext4 keeps what fits its usual inode of 256 bytes there: 60 bytes of value under
 one costs a block of 4 KB, to be written with every object and read for every line of a listing.
 
     1 byte    version, 1
-    1 byte    flags: the checksum's number in `_ALGORITHMS` (4 bits), and the `_HAS_…` bits below
+    1 byte    flags: the checksum's number in `ALGORITHMS` (4 bits), and the `_HAS_…` bits below
     8 bytes   `state_of` the file that it describes
     16 bytes  the ETag, being an MD5; or its length (1 byte) and its text, where it is none
     n bytes   the checksum's digest, of all bytes of the object, if it has one
@@ -44,7 +44,7 @@ _HAS_CONTENT_TYPE = 0x40
 _HAS_SIDE_FILE = 0x80
 """A short record: the whole is in a side file. A checksum without a digest has its value in the rest."""
 
-_ALGORITHMS = (
+ALGORITHMS = (
     (None, 0),
     ("CRC32", 4),
     ("CRC32C", 4),
@@ -59,7 +59,7 @@ _ALGORITHMS = (
 )
 """S3's names and the bytes of a digest. A number's meaning never changes."""
 
-_NUMBERS = {name: number for number, (name, _) in enumerate(_ALGORITHMS)}
+NUMBERS = {name: number for number, (name, _) in enumerate(ALGORITHMS)}
 
 _INODE_FACTOR = 0x9E3779B97F4A7C15
 _SIZE_FACTOR = 0xC2B2AE3D27D4EB4F
@@ -87,7 +87,7 @@ def read_record(value: bytes, found: os.stat_result) -> Record | None:
         return None
     version, flags, state = _HEAD.unpack_from(value)
     number = flags & 0x0F
-    if version != _VERSION or state != state_of(found) or number >= len(_ALGORITHMS):
+    if version != _VERSION or state != state_of(found) or number >= len(ALGORITHMS):
         return None
     start = _HEAD.size
     if flags & _HAS_TEXT_ETAG:
@@ -100,13 +100,13 @@ def read_record(value: bytes, found: os.stat_result) -> Record | None:
         etag = value[start:end].hex()
     if len(value) < end:
         return None
-    return Record(etag, _ALGORITHMS[number][0], bool(flags & _HAS_SIDE_FILE), flags, value[end:])
+    return Record(etag, ALGORITHMS[number][0], bool(flags & _HAS_SIDE_FILE), flags, value[end:])
 
 
 def written_record(found: os.stat_result, metadata: ObjectMetadata) -> bytes:
     """The record of these metadata for a file; `found` is its fstat."""
     flags, etag = _etag_field(metadata.etag)
-    flags |= _NUMBERS.get(next(iter(metadata.checksums), None), 0)
+    flags |= NUMBERS.get(next(iter(metadata.checksums), None), 0)
     details = details_of(metadata)
     digest = _digest(metadata)
     if digest:
@@ -134,7 +134,7 @@ def short_record(found: os.stat_result, metadata: ObjectMetadata) -> bytes:
 
 def metadata_in(record: Record) -> ObjectMetadata | None:
     """Everything that a whole record says, or None for a short one and for one that isn't of our making."""
-    size = _ALGORITHMS[record.flags & 0x0F][1] if record.flags & _HAS_DIGEST else 0
+    size = ALGORITHMS[record.flags & 0x0F][1] if record.flags & _HAS_DIGEST else 0
     digest, content_type, rest = record.rest[:size], b"", record.rest[size:]
     if record.flags & _HAS_CONTENT_TYPE:
         end = 1 + sum(rest[:1])
@@ -175,7 +175,7 @@ def _digest(metadata: ObjectMetadata) -> bytes:
     if len(metadata.checksums) != 1 or metadata.checksum_type != "FULL_OBJECT":
         return b""
     ((name, text),) = metadata.checksums.items()
-    size = _ALGORITHMS[_NUMBERS.get(name, 0)][1]
+    size = ALGORITHMS[NUMBERS.get(name, 0)][1]
     try:
         digest = b64decode(text, validate=True)
     except NotBase64:

@@ -22,6 +22,7 @@ import stat
 from itertools import chain
 
 from workspacesio.domain.names import key_problem
+from workspacesio.nodes.folder.known_etags import KnownEtags
 from workspacesio.nodes.folder.metadata import FolderRecord, MetadataStore
 from workspacesio.nodes.folder.ordered_walk import Level, OrderedWalk, behind
 from workspacesio.nodes.folder.os_errors import translated
@@ -42,11 +43,18 @@ _EMPTY = ListPage((), (), None)
 
 
 def list_folder(
-    tree: NodeTree, records: MetadataStore, snapshots: Snapshots, scope: Scope, request: ListRequest
+    tree: NodeTree,
+    records: MetadataStore,
+    snapshots: Snapshots,
+    scope: Scope,
+    request: ListRequest,
+    *,
+    known: KnownEtags | None = None,
 ) -> ListPage:
     """Raises ValueError when the prefix isn't under the boundary, NoSuchBucket, NodeDown and other NodeErrors.
 
-    `snapshots` are those of this node. A boundary whose folder isn't there (yet) is an empty listing.
+    `snapshots` and what is `known` are those of this node. A boundary whose folder isn't there (yet) is an empty
+    listing.
     """
     if not request.prefix.startswith(scope.boundary):
         raise ValueError("the prefix of a listing must begin with the boundary")
@@ -59,7 +67,8 @@ def list_folder(
         walk = tree.walk(scope, folder)
         if not walk.found or not stat.S_ISDIR(walk.stat.st_mode):
             return _EMPTY
-        page = _Page(Sight(tree, records, boundary), PageEtags(records), snapshots, request, low)
+        etags = PageEtags(records, known if tree.local and not tree.cross_filesystems else None)
+        page = _Page(Sight(tree, records, boundary), etags, snapshots, request, low)
         with _turns.turn():
             return page.listed(Way(walk.place, folder, walk.visited))
 
@@ -136,6 +145,7 @@ class _Page:
     def _files(self, level: Level, first: str) -> None:
         """Show this file, and those that follow it before the next folder or link."""
         look, base, device = self._sight.file, level.base, level.device
+        long, rolls_up, etag_of = level.may_be_too_long, bool(self._delimiter), self._etags.of
         try:
             fd = level.fd
         except OSError as error:
@@ -143,7 +153,7 @@ class _Page:
             return
         for name in chain((first,), level.files()):
             key = base + name
-            if key < self._low or (level.may_be_too_long and too_long(key)):
+            if key < self._low or (long and too_long(key)):
                 continue
             if not key.startswith(self._prefix):
                 self._ended = True
@@ -153,10 +163,15 @@ class _Page:
                 self._in_vain(key, 1)
                 if self._effort.left <= 0:
                     return
-            elif self._rolled_up(key) or not self._has_room():
+            elif (rolls_up and self._rolled_up(key)) or not self._has_room():
                 return
             else:
-                self._show_file(key, fd, name.encode(), found)
+                try:
+                    etag, algorithm = etag_of(fd, name.encode(), found)
+                except OSError as error:
+                    entry_left_out(error)
+                else:
+                    self._show(ObjectSummary(key, found.st_size, found.st_mtime, etag, algorithm))
 
     def _show_file(self, key: str, fd: int, name: bytes, found: os.stat_result) -> None:
         try:
