@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.server
 import io
+import json
 import secrets
 import threading
 from typing import ClassVar
@@ -22,7 +23,7 @@ from workspacesio.nodes.minio.connection import AddressNotAllowed, Connection, N
 from workspacesio.nodes.minio.driver import MinioDriver
 from workspacesio.nodes.minio.object_stats import stat_by_listing, stat_object
 from workspacesio.nodes.minio.sts import assume_role
-from workspacesio.nodes.values import ListRequest, ObjectAddress, Preconditions, Scope
+from workspacesio.nodes.values import ListRequest, ObjectAddress, Preconditions, Scope, StoredObject
 from workspacesio.services.storage import Storage
 
 
@@ -325,3 +326,21 @@ def test_a_server_that_answers_as_none_does_is_down(body: bytes, date: str) -> N
                 request()
         connection.close()
         server.shutdown()
+
+
+def test_who_may_list_but_not_read_hears_what_is_there(minio_server: S3Server, bucket: str) -> None:
+    fill(minio_server, bucket, "a/x")
+    administration = driver_of(minio_server).administration
+    secret = secrets.token_urlsafe(24)
+    administration.add_user("lists-only", secret)
+    found: dict[bool, list[StoredObject | None]] = {}
+    for reads in (False, True):
+        actions = ["s3:ListBucket", *(["s3:GetObject"] if reads else [])]
+        allowed = {"Effect": "Allow", "Action": actions, "Resource": ["arn:aws:s3:::*"]}
+        administration.put_policy("lists-only", json.dumps({"Version": "2012-10-17", "Statement": [allowed]}))
+        administration.set_user_policies("lists-only", ["lists-only"])
+        driver = driver_of(minio_server, access_key="lists-only", secret=secret)
+        assert driver.may_read(bucket) is reads
+        found[reads] = asyncio.run(driver.stat_objects(Scope(bucket, "a/"), ["a/x", "a/y"]))
+    assert found[False] == found[True]
+    assert [one is not None for one in found[True]] == [True, False]

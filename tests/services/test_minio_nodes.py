@@ -20,6 +20,7 @@ from services.minio_service import MinioService, put, service_with_node
 from workspacesio.database.sessions import Database
 from workspacesio.database.tables import AuditRecord, Credential, Node, NodeEffect, Workspace
 from workspacesio.domain.errors import Conflict, Invalid, NotFound, Refused, Unavailable
+from workspacesio.domain.vocabulary import IndexLevel
 from workspacesio.nodes.addresses import AllowedAddresses
 from workspacesio.nodes.minio.administration import Administration
 from workspacesio.nodes.minio.connection import Connection, ServerAccess
@@ -37,6 +38,7 @@ from workspacesio.services.minio_nodes import (
 from workspacesio.services.minio_removal import remove_minio_node
 from workspacesio.services.node_effects import continue_effects, settle_one
 from workspacesio.services.node_secrets import open_secret, seal_secret
+from workspacesio.services.root_indexing import change_indexing
 
 database = database_fixture("sqlite")
 
@@ -79,10 +81,10 @@ def everything(server: S3Server) -> tuple[set[str], set[str], set[str]]:
     return set(there.user_names()), set(there.group_names()), set(there.policy_names())
 
 
-def key_with(server: S3Server, *actions: str) -> tuple[str, str]:
-    """A user on the server that may do these and everything with objects."""
+def key_with(server: S3Server, *actions: str, with_objects: str = "s3:*") -> tuple[str, str]:
+    """A user on the server that may do these, and this with objects: everything, if nothing else is said."""
     name, secret = f"key-{secrets.token_hex(4)}", secrets.token_hex(12)
-    statements = [{"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::*"]}]
+    statements = [{"Effect": "Allow", "Action": [with_objects], "Resource": ["arn:aws:s3:::*"]}]
     if actions:
         statements.append({"Effect": "Allow", "Action": list(actions)})
     there = administration(server)
@@ -268,6 +270,26 @@ def test_a_new_secret_is_tried_before_it_is_kept(service: MinioService, minio_se
         assert secret not in repr([vars(record) for record in records])
     with pytest.raises(NotFound):
         change_minio_node(service, service.door("ada").write, name="there", secret=secret)
+
+
+def test_a_root_whose_objects_may_not_be_read_shows_where_more_than_names_is_wanted(
+    service: MinioService, minio_server: S3Server
+) -> None:
+    access_key, secret = key_with(minio_server, *ADMINISTRATION_ACTIONS, with_objects="s3:List*")
+    change_minio_node(service, service.door("root").write, name="there", access_key=access_key, secret=secret)
+
+    def told() -> list[str]:
+        state = node_state(service, 1)
+        assert state.problems == ()
+        return [one for one in state.warnings if "s3:GetObject" in one]
+
+    assert told() == []
+    service.do("root", change_indexing, name="private", changes={"level": IndexLevel.CONTENT})
+    (warning,) = told()
+    assert "'private'" in warning
+    access_key, secret = key_with(minio_server, *ADMINISTRATION_ACTIONS)
+    change_minio_node(service, service.door("root").write, name="there", access_key=access_key, secret=secret)
+    assert told() == []
 
 
 def test_a_key_that_was_revoked_shows_and_holds_nothing_up_for_good(

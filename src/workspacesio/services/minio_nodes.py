@@ -35,7 +35,14 @@ from workspacesio.services.node_effects import (
 from workspacesio.services.node_secrets import open_secret, seal_secret
 from workspacesio.services.server_fields import DEFAULT_REGION, server_address, server_secret
 from workspacesio.services.server_nodes import OpenWrite, ServerNodeState, add_server_node
-from workspacesio.services.server_observations import gone_buckets, repairs, same_servers, unsaid_rights
+from workspacesio.services.server_observations import (
+    buckets_to_read,
+    gone_buckets,
+    repairs,
+    same_servers,
+    unread_roots,
+    unsaid_rights,
+)
 
 NO_ADMINISTRATION = (
     "The access key has no administration rights there; give it those that are documented, or add the server with "
@@ -212,6 +219,8 @@ def node_state(context: EffectsContext, node_id: int) -> ServerNodeState:
         buckets = driver.bucket_names()
         with context.database.read() as session:
             warnings += tuple(gone_buckets(session, node_id, buckets))
+            to_read = [(name, bucket) for name, bucket in buckets_to_read(session, node_id) if bucket in buckets]
+        warnings += tuple(unread_roots(to_read, driver.may_read))
         late = clock_problem(driver.connection.date(), context.clock())
         problems += [late] if late else []
         warnings += release_warnings(version)

@@ -1,12 +1,14 @@
 """What is worth knowing of a server that can be used: one sentence each."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from workspacesio.database.index_tables import RootIndexing
 from workspacesio.database.tables import AuditRecord, Node, NodeEffect, Root
+from workspacesio.domain.vocabulary import IndexLevel
 
 REPAIRS_SHOWN_FOR = timedelta(days=1)
 MAX_REPAIRS = 10
@@ -62,4 +64,23 @@ def gone_buckets(session: Session, node_id: int, found: Collection[str]) -> list
         "remove what is in the root and then the root."
         for name, bucket in roots
         if bucket not in found
+    ]
+
+
+def buckets_to_read(session: Session, node_id: int) -> list[tuple[str, str]]:
+    """Name and bucket of each root of which more is indexed than listings show."""
+    more = RootIndexing.level.in_((IndexLevel.METADATA.value, IndexLevel.CONTENT.value))
+    chosen = select(Root.name, Root.bucket).join(RootIndexing, RootIndexing.root_id == Root.id)
+    found = session.execute(chosen.where(Root.node_id == node_id, more).order_by(Root.name))
+    return [(name, bucket) for name, bucket in found]
+
+
+def unread_roots(roots: Collection[tuple[str, str]], may_read: Callable[[str], bool]) -> list[str]:
+    """Of these roots and buckets. Raises what `may_read` raises, which is asked once for each bucket."""
+    readable = {bucket: may_read(bucket) for bucket in {bucket for _, bucket in roots}}
+    return [
+        f"The node's access key may not read objects in the bucket {bucket!r}, so of the root {name!r} only "
+        "names are indexed; give it the right s3:GetObject there."
+        for name, bucket in roots
+        if not readable[bucket]
     ]

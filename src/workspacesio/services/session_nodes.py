@@ -30,7 +30,7 @@ from workspacesio.services.node_secrets import open_secret, seal_secret
 from workspacesio.services.nodes import remove_node, require_removable
 from workspacesio.services.server_fields import DEFAULT_REGION, server_address, server_secret
 from workspacesio.services.server_nodes import OpenWrite, RemovedServerNode, ServerNodeState, add_server_node
-from workspacesio.services.server_observations import same_servers
+from workspacesio.services.server_observations import buckets_to_read, same_servers, unread_roots
 from workspacesio.services.session_servers import SessionDriver, SessionServer
 
 REVOCATION_WARNING = (
@@ -191,14 +191,16 @@ def change_session_node(
 def session_node_state(context: EffectsContext, node_id: int) -> ServerNodeState:
     """How the node is now: asks the server, for some seconds at most. Raises NotFound, Unavailable."""
     driver = session_issuer(context, node_id)
-    try:
-        problems = tuple(unfitness(driver, context.clock()))
-    except NodeError as error:
-        problems = (str(error),)
     with context.database.read() as session:
         node = session.get(Node, node_id)
-        same = () if node is None else tuple(same_servers(session, node))
-    return ServerNodeState(None, problems, (*session_warnings(driver), *same), ())
+        told = [] if node is None else same_servers(session, node)
+        to_read = buckets_to_read(session, node_id)
+    try:
+        problems = tuple(unfitness(driver, context.clock()))
+        told += [] if problems else unread_roots(to_read, driver.may_read)
+    except NodeError as error:
+        problems = (str(error),)
+    return ServerNodeState(None, problems, (*session_warnings(driver), *told), ())
 
 
 def session_warnings(driver: SessionDriver) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from workspacesio.nodes.errors import NoSuchBucket
 from workspacesio.nodes.minio.administration import Administration
 from workspacesio.nodes.minio.connection import Connection, RequestRefused, failures
 from workspacesio.nodes.minio.identity import Identity
-from workspacesio.nodes.minio.object_stats import MANY, require_bucket, stat_by_pages, stat_object
+from workspacesio.nodes.minio.object_stats import MANY, may_read, require_bucket, stat_by_pages, stat_object
 from workspacesio.nodes.minio.reach import AT_ONCE
 from workspacesio.nodes.values import (
     FIRST_UPLOAD,
@@ -125,6 +125,10 @@ class ServerStorage:
 
     def bucket_names(self) -> list[str]:
         return [found.name for found in self._buckets()]
+
+    def may_read(self, bucket: str) -> bool:
+        """Whether the node's key may read objects, which only metadata and contents in the index need."""
+        return may_read(self._opened.s3, bucket)
 
     def objects(self, bucket: str, prefix: str, after: str = "") -> Iterator[ObjectSummary]:
         """Every object under the prefix, in order, from a thread. Raises as `list_objects`."""

@@ -5,6 +5,7 @@ folder costs some pages, and keys that are far apart one request each. HEAD tell
 pages here.
 """
 
+import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -12,7 +13,7 @@ from minio import Minio
 from minio.error import ServerError
 
 from workspacesio.nodes.errors import NoSuchBucket
-from workspacesio.nodes.minio.failures import RequestRefused, failures
+from workspacesio.nodes.minio.failures import NotPermitted, RequestRefused, failures
 from workspacesio.nodes.minio.listing_pages import KeyPage, ListedObject, list_keys
 from workspacesio.nodes.stamps import object_stamp, whole_seconds
 from workspacesio.nodes.values import StoredObject
@@ -67,12 +68,14 @@ def stat_object(s3: Minio, bucket: str, key: str) -> StoredObject | None:
             found = s3.stat_object(bucket, key)
     except RequestRefused as error:
         return None if error.code == "NoSuchKey" else stat_by_listing(s3, bucket, key)
+    except NotPermitted:  # to read objects: keys may be listed all the same
+        return stat_by_listing(s3, bucket, key)
     modified = whole_seconds(found.last_modified.timestamp() if found.last_modified else 0.0)
     return _stored(key, found.size or 0, modified, (found.etag or "").strip('"'))
 
 
 def stat_by_listing(s3: Minio, bucket: str, key: str) -> StoredObject | None:
-    """For objects whose HEAD the server refuses, as of those encrypted with a customer's key."""
+    """Where the server refuses the HEAD: of what is encrypted with a customer's key, or to who may list only."""
     try:
         page = list_keys(s3, bucket, key)
     except RequestRefused:  # no object can be called so
@@ -97,6 +100,21 @@ def _common_folder(first: str, last: str) -> str:
     while (slash := first.find("/", end)) >= 0 and last.startswith(first[: slash + 1]):
         end = slash + 1
     return first[:end]
+
+
+def may_read(s3: Minio, bucket: str) -> bool:
+    """Whether objects may be read, by asking for one that isn't there: who may read is told that.
+
+    Raises NodeErrors.
+    """
+    try:
+        with failures():
+            s3.stat_object(bucket, f"wio-{secrets.token_hex(16)}")
+    except NotPermitted:
+        return False
+    except RequestRefused:
+        pass
+    return True
 
 
 @contextmanager
