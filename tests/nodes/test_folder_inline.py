@@ -1,5 +1,8 @@
 """Which writes are done on the event loop: small ones that wait for no disk, as long as the disk is quick."""
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -79,3 +82,39 @@ def test_after_a_slow_write_threads_take_over_for_a_while(
     monkeypatch.setattr(inline, "_LONG_SECONDS", 0.2)
     monkeypatch.setattr(inline, "_REST_SECONDS", 1.0)
     node.run(scenario)
+
+
+def test_a_write_that_waited_for_a_processor_was_not_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads would only make a busy machine busier. A disk that is waited for is another matter."""
+    monkeypatch.setattr(inline, "_LONG_SECONDS", 0.2)
+    cpu = min(os.sched_getaffinity(0))
+    busy = f"import os; os.sched_setaffinity(0, [{cpu}]); print(flush=True)\nwhile True: pass"
+    command = [sys.executable, "-c", busy]
+    others = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(4)]
+    quick: list[bool] = []
+
+    def spin() -> None:
+        until = time.monotonic() + 0.5
+        while time.monotonic() < until:
+            pass
+
+    def write() -> None:
+        os.sched_setaffinity(0, [cpu])  # of this thread
+        writes = inline.Inline()
+        writes.run(spin)
+        quick.append(writes.quick)
+        writes.run(time.sleep, 0.3)
+        quick.append(writes.quick)
+
+    try:
+        for other in others:
+            assert other.stdout is not None
+            other.stdout.readline()
+        thread = threading.Thread(target=write)
+        thread.start()
+        thread.join()
+    finally:
+        for other in others:
+            with other:
+                other.kill()
+    assert quick == [True, False]

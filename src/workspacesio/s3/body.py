@@ -87,11 +87,12 @@ class ExpectedBody:
     async def pour_into(self, sink: Sink) -> None:
         """Everything into `sink`, which is finished. Raises S3Error unless the body is what was declared."""
         decoder = self._decoder
-        async for chunk in self._request.body.chunks():
-            if decoder is None:
-                await sink.write(chunk)
-            else:
-                for piece in decoder.feed(chunk):
+        if (whole := await self._request.body.short()) is not None:
+            for piece in (whole,) if decoder is None else decoder.feed(whole):
+                await sink.write(piece)
+        else:
+            async for chunk in self._request.body.chunks():
+                for piece in (chunk,) if decoder is None else decoder.feed(chunk):
                     await sink.write(piece)
         if decoder is not None:
             decoder.finish()

@@ -48,6 +48,11 @@ class BodyStream(Protocol):
 class Exchange(Protocol):
     """The rest of one request, and the way back. Reading raises ClientGone."""
 
+    @property
+    def body_complete(self) -> bool:
+        """All of the body has arrived."""
+        ...
+
     def __call__(self) -> Awaitable[bytes]:
         """The whole body."""
         ...

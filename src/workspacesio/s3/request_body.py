@@ -56,12 +56,23 @@ class RequestBody:
         self._begun = True
         if self._ended:
             return
+        if self._is_short:
+            yield await self._whole()
+            return
         received = 0
         async for chunk in self._received():
             received += len(chunk)
             yield chunk
         if self.length is not None and received != self.length:
             raise S3Error(ErrorCode.IncompleteBody)
+
+    async def short(self) -> bytes | None:
+        """The whole of a short body, quicker than by `chunks`; None for another one, which `chunks` has."""
+        if not self._is_short:
+            return None
+        assert not self._begun, "a body is read once"
+        self._begun = True
+        return b"" if self._ended else await self._whole()
 
     async def read(self, most: int) -> bytes:
         """The whole body. Raises S3Error MaxMessageLengthExceeded when it has more than `most` bytes."""
@@ -105,18 +116,34 @@ class RequestBody:
             self._ended = True
             return None
 
+    @property
+    def _is_short(self) -> bool:
+        return self.length is not None and self.length <= _AT_ONCE
+
+    async def _whole(self) -> bytes:
+        try:
+            if self._exchange.body_complete:
+                whole = await self._exchange()
+            else:
+                async with asyncio.timeout(self._limits.idle_seconds):
+                    whole = await self._exchange()
+        except TimeoutError:
+            self._given_up = True
+            raise S3Error(ErrorCode.RequestTimeout) from None
+        except ClientGone:
+            self._given_up = True
+            raise S3Error(ErrorCode.IncompleteBody) from None
+        self._ended = True
+        if len(whole) != self.length:
+            raise S3Error(ErrorCode.IncompleteBody)
+        return whole
+
     async def _received(self) -> AsyncIterator[bytes]:
         limits = self._limits
         loop = asyncio.get_running_loop()
         begun = loop.time()
         received = 0
         try:
-            if self.length is not None and self.length <= _AT_ONCE:
-                async with asyncio.timeout(limits.idle_seconds):
-                    whole = await self._exchange()
-                self._ended = True
-                yield whole
-                return
             while True:
                 behind = begun + limits.grace_seconds + received / limits.bytes_per_second
                 async with asyncio.timeout_at(min(loop.time() + limits.idle_seconds, behind)):

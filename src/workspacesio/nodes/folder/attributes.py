@@ -11,7 +11,7 @@ import errno
 import os
 import stat
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from workspacesio.nodes.folder.metadata import ATTRIBUTE
 
@@ -27,8 +27,7 @@ _USER_OBJ, _GROUP_OBJ, _MASK, _OTHER = 0x01, 0x04, 0x10, 0x20
 """linux/posix_acl_xattr.h and linux/posix_acl.h."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attributes:
+class Attributes(NamedTuple):
     """`uid` None: that of the process. `required`: fail rather than leave any of it out."""
 
     uid: int | None
@@ -91,16 +90,21 @@ def apply(fd: int, attributes: Attributes) -> None:
         except PermissionError:
             if attributes.required:
                 raise
-    _set_mode(fd, attributes.mode, required=attributes.required)
+        mine = os.fstat(fd)  # which may have taken bits of the mode
+    if stat.S_IMODE(mine.st_mode) != attributes.mode:
+        _change_mode(fd, attributes.mode, required=attributes.required)
     for name, value in attributes.extended:
         if _current(fd, name) != value:
             os.setxattr(fd, name, value)
 
 
 def _set_mode(fd: int, mode: int, *, required: bool) -> None:
-    """Filesystems without modes of their own (FAT, some CIFS mounts) refuse every change but none."""
-    if stat.S_IMODE(os.fstat(fd).st_mode) == mode:
-        return
+    if stat.S_IMODE(os.fstat(fd).st_mode) != mode:
+        _change_mode(fd, mode, required=required)
+
+
+def _change_mode(fd: int, mode: int, *, required: bool) -> None:
+    """Filesystems without modes of their own (FAT, some CIFS mounts) refuse every change."""
     try:
         os.fchmod(fd, mode)
     except PermissionError:

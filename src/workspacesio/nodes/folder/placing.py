@@ -5,7 +5,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from workspacesio.nodes.errors import FileInTheWay, FolderInTheWay, KeyNotPossible
 from workspacesio.nodes.folder import attributes
@@ -15,8 +15,7 @@ from workspacesio.nodes.folder.resolve import Walk, join
 from workspacesio.nodes.values import ObjectAddress
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """`existing` is the lstat of what is at `place`. `missing` are the folders that lead there and don't exist.
 
     `folder` is the deepest folder that exists on the way. `direct`: no link leads to `place`.

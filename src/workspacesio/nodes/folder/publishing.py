@@ -24,7 +24,6 @@ from workspacesio.nodes.folder.placing import (
     Target,
     locate,
     make_folders,
-    opened_folder,
     remove_empty_folders,
 )
 from workspacesio.nodes.folder.staging import StagedFile
@@ -37,7 +36,7 @@ _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK
 _NO_RENAME_NEW = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Publication:
     """One staged file on its way to its key. Blocking; raises NodeError and OSError."""
 
@@ -62,11 +61,14 @@ class Publication:
                 try:
                     check_preconditions(node, target, self.preconditions)
                     make_folders(node, target.folder, target.missing)
-                    with opened_folder(node, target.parent) as parent_fd:
+                    parent_fd = node.tree.open_folder(target.parent)
+                    try:
                         found, metadata = self._dress(target, parent_fd)
                         if self._swap_in(target, parent_fd):
                             node.sync(parent_fd)
                             return self._published(target, found, metadata)
+                    finally:
+                        os.close(parent_fd)
                     vanished = False
                 except FileNotFoundError:
                     vanished = True
@@ -129,7 +131,7 @@ class Publication:
             existing = os.stat(target.name, dir_fd=parent_fd, follow_symlinks=False)
         except FileNotFoundError:
             existing = None
-        return replace(target, existing=existing)
+        return target._replace(existing=existing)
 
     def _published(self, target: Target, found: os.stat_result, metadata: ObjectMetadata) -> Published:
         old = target.existing
