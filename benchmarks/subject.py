@@ -18,7 +18,7 @@ _USER = "bench"
 def start_workspacesio(
     data_dir: str, *, durability: str = "process", before_command: Sequence[str] = (), path: str = ""
 ) -> Iterator[Endpoint]:
-    """Serves the bucket's folder in `data_dir` with fresh state; yields its endpoint.
+    """Serves the bucket's folder in `data_dir` with fresh state; yields its endpoint when its index is made.
 
     `durability` is WIO_DURABILITY. The folder `all` is imported as one workspace, and the load uses one
     credential for all that its owner reaches. `before_command` gets the command's words after its own, with
@@ -42,7 +42,10 @@ def _endpoint(service: Service) -> Endpoint:
     assert service.process is not None
     service.process.wait_for_http(f"{service.s3_url}/-/health")
     user = service.administrator(_USER)
-    user.wio("root", "import", "existing", dataset.PREFIX.rstrip("/"))
+    workspace = dataset.PREFIX.rstrip("/")
+    user.wio("root", "import", "existing", workspace)
+    # The first crawl would take a processor while it lasts. What changes later is indexed while it is measured.
+    user.wio("crawl", "status", workspace, "--wait")
     keys = user.token("--node", "local")
     return Endpoint(
         url=service.s3_url,
