@@ -9,6 +9,7 @@ rounds. `make bench` runs it with 200,000 files and 20,000 objects; 1,000,000 fi
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import json
 import os
@@ -29,7 +30,9 @@ from index.crawl_world import BUCKET, CrawlWorld
 from index.recorded import Installed, open_recorder, settle
 from servers.minio import mc_path, minio
 from servers.s3_server import S3Server
+from workspacesio.domain.search_query import NameMatches
 from workspacesio.index.catalogue import Catalogue
+from workspacesio.index.engine import EngineReader, SearchRequest
 from workspacesio.index.tantivy_engine import TantivyEngine
 from workspacesio.nodes.addresses import AllowedAddresses
 from workspacesio.nodes.driver import StorageDriver
@@ -58,6 +61,7 @@ class Crawled(CrawlWorld):
     def open_recorder(self, catalogue: Catalogue) -> Any:
         installed = Installed(lambda: TantivyEngine(self.base / "engine"), kind="tantivy")
         self.ticks = _Clock()
+        gc.freeze()  # as the worker does
         recorder, self.upkeep = open_recorder(catalogue, installed, self.ticks)
         settle(recorder, self.upkeep, self.ticks)
         return recorder
@@ -87,10 +91,10 @@ def folder_readings(base: Path, files: int) -> list[Reading]:
     first = _crawl_seconds(world, files)
     again = median([_crawl_seconds(world, files) for _ in range(ROUNDS)])
     size = world.bytes_an_entry(files)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     if len(world.indexed(workspace)) != files:
         raise RuntimeError("the crawl did not find every file")
     world.close()
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     each = 1e6 / files
     readings = [
         Reading(f"crawl of {files:,} files into an empty index, each", first * each, "µs", 25),
@@ -115,12 +119,14 @@ def server_readings(base: Path, objects: int) -> list[Reading]:
         driver: StorageDriver = MinioDriver(Connection(access, AllowedAddresses()), "wio-bench-")
         world = Crawled(base, driver=driver)
         world.add_workspace("ws/", objects=objects)
-        bare, mc, again = [], [], []
+        bare, mc, again, found = [], [], [], []
         first = _crawl_seconds(world, objects)
         for _ in range(ROUNDS):
             bare.append(_seconds(lambda: _bare_listing(server, objects)))
             again.append(_crawl_seconds(world, objects))
-            mc.append(_seconds(lambda: _mc_listing(server)))
+            mc.append(_seconds(lambda: _mc(server, "ls", "-r")))
+            found.append(_seconds(lambda: _mc(server, "find", "--name", "*-00012*")))
+        search = _search_seconds(TantivyEngine(base / "engine").reader())
         world.close()
     each = 1e6 / objects
     return [
@@ -128,6 +134,8 @@ def server_readings(base: Path, objects: int) -> list[Reading]:
         Reading("the same again, each", median(again) * each, "µs", None),
         Reading("obstore's bare listing, each", median(bare) * each, "µs", None),
         Reading("mc ls -r, each", median(mc) * each, "µs", None),
+        Reading(f"mc find --name '*-00012*' in these {objects:,} objects", median(found) * 1000, "ms", None),
+        Reading("the same of the index, with 50 hits", search * 1000, "ms", median(found) * 1000),
         Reading("time of the crawl over obstore's listing", median(again) / median(bare), "", 1 / 0.9),
         Reading("time of the crawl over mc ls -r", median(again) / median(mc), "", 1),
     ]
@@ -211,9 +219,18 @@ def _bare_listing(server: S3Server, objects: int) -> None:
         raise RuntimeError(f"obstore listed {found} of {objects} objects")
 
 
-def _mc_listing(server: S3Server) -> None:
+def _mc(server: S3Server, verb: str, *options: str) -> None:
     alias = server.endpoint.replace("://", f"://{server.access_key}:{server.secret_key}@")
-    _quiet([mc_path(), "ls", "-r", f"bench/{BUCKET}/ws/"], {**os.environ, "MC_HOST_bench": alias})
+    # Options of `find` stand behind the place, those of `ls` on either side.
+    _quiet([mc_path(), verb, f"bench/{BUCKET}/ws/", *options], {**os.environ, "MC_HOST_bench": alias})
+
+
+def _search_seconds(reader: EngineReader) -> float:
+    """The median of many; of the index alone, as `mc find` is asked by who needs no rights."""
+    request = SearchRequest(NameMatches("*-00012*"))
+    took = median([_seconds(lambda: reader.search(request)) for _ in range(50)])
+    reader.close()
+    return took
 
 
 def main() -> int:

@@ -32,6 +32,7 @@ from workspacesio.domain.vocabulary import CrawlState
 from workspacesio.index import crawl_folder, tantivy_paging
 from workspacesio.index.engine import Entry, SearchRequest, Sort
 from workspacesio.index.highlights import highlights
+from workspacesio.index.tantivy_answers import Answers
 from workspacesio.index.tantivy_engine import TantivyEngine
 from workspacesio.nodes.folder.resolve import NodeTree, folder_closed
 from workspacesio.nodes.folder.sight import open_folder
@@ -254,7 +255,7 @@ def test_a_page_takes_few_passes_for_any_words(tmp_path: Path, monkeypatch: pyte
     reader = engine.reader()
     monkeypatch.setattr(tantivy_paging, "SORTED_HERE", 10)
     passes = Passes(reader._searcher())  # type: ignore[attr-defined]
-    monkeypatch.setattr(reader, "_searcher", lambda: passes)
+    monkeypatch.setattr(reader, "_newest", lambda: (passes, Answers()))
     words = tuple(Words((f"w{number}",)) for number in range(8))
     after, pages = None, 0
     while pages == 0 or after is not None:

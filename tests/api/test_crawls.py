@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from api.plane import Plane
 from workspacesio.database.index_tables import Crawl, RootIndexing
+from workspacesio.domain import crawl_reasons
 
 
 @pytest.fixture
@@ -137,9 +138,11 @@ def test_reasons_are_counted_and_no_name_is_told(lab: Plane) -> None:
         session.get_one(Crawl, crawl).problems = {
             "not_utf8": {"count": 3, "examples": ["raw/secret-\\xff"]},
             "too_long": 2,
+            crawl_reasons.KEPT: {"count": 1, "examples": ["raw/secret/"]},
         }
     text = lab.call("carol", "GET", f"/crawls/{crawl}").text
     assert lab.do("carol", "GET", f"/crawls/{crawl}")["not_indexed"] == {"not_utf8": 3, "too_long": 2}
+    assert lab.do("carol", "GET", f"/crawls/{crawl}")["kept"] == {crawl_reasons.KEPT: 1}
     assert "secret" not in text
 
 

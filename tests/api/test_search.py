@@ -9,6 +9,9 @@ from sqlalchemy import select
 
 from api.plane import Plane
 from workspacesio.database.tables import User
+from workspacesio.index import level_changes, status
+from workspacesio.index.extraction.protocol import Extractor
+from workspacesio.index.extraction.registry import Registry
 
 FILES = {
     "raw/plate-1.csv": 10,
@@ -39,7 +42,15 @@ def paths(plane: Plane, who: str, q: str = "", **query: Any) -> list[str]:
 def test_what_is_found_and_what_is_said_of_it(lab: Plane) -> None:
     answer = lab.do("bob", "GET", "/search", None, q="plate ext:csv", sort="path")
     assert (answer["total"], answer["bytes"], answer["next"]) == (2, 30, None)
-    assert (answer["incomplete"], answer["notes"]) == ([], [])
+    assert answer["notes"] == []
+    assert answer["incomplete"] == [
+        {
+            "code": "words_not_indexed",
+            "message": "Not indexed, as operators chose: words in contents of root existing.",
+            "roots": ["existing"],
+        }
+    ]
+    assert lab.do("bob", "GET", "/search", None, q="ext:csv")["incomplete"] == []
     deep, first = answer["results"]
     assert deep["path"] == "raw/deep/plate-2.csv"
     assert first == {
@@ -116,8 +127,13 @@ def test_numbers(lab: Plane) -> None:
         {"key": "txt", "count": 1, "bytes": 4000},
     ]
     assert answer["facets"]["owner"] == [{"key": "ada", "count": 3, "bytes": 4030}]
-    assert answer["facets"]["folder"] == [{"key": "ada/plates/raw/", "count": 2, "bytes": 30}]
-    assert answer["others"]["folder"] == {"count": 1, "bytes": 4000}
+    assert answer["facets"]["folder"] == [
+        {"key": "ada/plates/raw/", "count": 2, "bytes": 30},
+        {"key": "", "count": 1, "bytes": 4000},
+    ]
+    assert answer["others"]["folder"] == {"count": 0, "bytes": 0}
+    below = lab.do("bob", "GET", "/aggregate", None, q="in:ada/plates/raw", by="folder")["facets"]["folder"]
+    assert [(one["key"], one["count"]) for one in below] == [("", 2), ("ada/plates/raw/deep/", 1)]
     top = lab.do("bob", "GET", "/aggregate", None, by="ext", top=1)
     assert (top["facets"]["ext"], top["others"]["ext"]) == (
         [{"key": "csv", "count": 2, "bytes": 30}],
@@ -125,6 +141,30 @@ def test_numbers(lab: Plane) -> None:
     )
     assert lab.do("bob", "GET", "/aggregate", None, q="plate")["facets"] == {}
     lab.refused(422, "no_such_facet", "bob", "GET", "/aggregate?by=ext,colour")
+
+
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("/search?query=plate", "There is no parameter 'query' here; did you mean q."),
+        ("/search?q=plate&lmit=3", "There is no parameter 'lmit' here; did you mean limit."),
+        (
+            "/search?q=plate&xyz=3",
+            "There is no parameter 'xyz' here; there are q, sort, reverse, limit, after, highlight.",
+        ),
+        ("/aggregate?limit=3", "There is no parameter 'limit' here; did you mean top."),
+        ("/aggregate?facets=ext", "There is no parameter 'facets' here; did you mean by."),
+        ("/workspaces/1/sizes?dept=3", "There is no parameter 'dept' here; did you mean depth."),
+        ("/crawls?workspce=plates", "There is no parameter 'workspce' here; did you mean workspace."),
+        ("/crawls/1?root=existing", "There is no parameter 'root' here; this address takes none."),
+        ("/index?root=existing", "There is no parameter 'root' here; this address takes none."),
+        ("/search?q=a&q=b", "The parameter 'q' is given twice; give it once."),
+    ],
+)
+def test_a_parameter_that_nobody_knows_is_refused(lab: Plane, address: str, sentence: str) -> None:
+    code = "repeated_parameter" if "twice" in sentence else "no_such_parameter"
+    assert lab.refused(422, code, "bob", "GET", address)["message"] == sentence
+    lab.refused(401, "not_signed_in", None, "GET", address)
 
 
 def test_who_finds_what(lab: Plane) -> None:
@@ -172,7 +212,7 @@ def test_hidden_and_unknown_names_answer_alike(lab: Plane) -> None:
     lab.user("dora")
     for query, name in (("owner:{}", "root"), ("root:{}", "existing"), ("node:{}", "local")):
         hidden, unknown = (
-            lab.call("dora", "GET", "/search", None, q=query.format(one)).text.replace(one, "NAME")
+            lab.call("dora", "GET", "/search", None, q=query.format(one)).text.replace(f"'{one}'", "NAME")
             for one in (name, "nobody")
         )
         assert hidden == unknown
@@ -237,9 +277,9 @@ def test_what_is_missing_is_said(plane: Plane) -> None:
     for path in ("/search", "/aggregate", "/workspaces/1/sizes"):
         error = plane.refused(503, "index_missing", "ada", "GET", path)
         assert error["message"].endswith(".")
-    status = plane.do("ada", "GET", "/index")
-    assert (status["state"], status["whole"], status["roots"]) == ("away", None, [])
-    assert [one["code"] for one in status["incomplete"]] == ["index_missing"]
+    of_index = plane.do("ada", "GET", "/index")
+    assert (of_index["state"], of_index["whole"], of_index["roots"]) == ("away", None, [])
+    assert [one["code"] for one in of_index["incomplete"]] == ["index_missing"]
     assert plane.do("root", "GET", "/index")["whole"]["entries"] is None
     plane.crawl()
     assert found_and_missing() == (1, [])
@@ -253,12 +293,18 @@ def test_what_is_missing_is_said(plane: Plane) -> None:
     plane.do("root", "PATCH", "/roots/existing", {"indexing": {"level": "none"}})
     plane.crawl()
     assert found_and_missing() == (0, ["not_indexed"])
-    assert plane.do("ada", "GET", "/workspaces/1/sizes")["incomplete"][0]["code"] == "not_indexed"
+    for who in ("ada", "root"):
+        assert plane.do(who, "GET", "/workspaces/1/sizes")["incomplete"][0]["code"] == "not_indexed"
+    assert "existing" in plane.refused(404, "not_found", "ada", "GET", "/workspaces/1/sizes?path=raw")["message"]
+    # Who sees nothing of it hears nothing of it, either.
+    hidden = plane.refused(404, "not_found", "bob", "GET", "/workspaces/1/sizes?path=raw")
+    assert "existing" not in hidden["message"]
 
 
 def test_the_state_of_the_index(lab: Plane) -> None:
     lab.do("root", "PATCH", "/roots/existing", {"managers": ["carol"]})
-    assert lab.do("bob", "GET", "/index") == {"state": "ready", "incomplete": [], "whole": None, "roots": []}
+    nothing = {"incomplete": [], "notes": [], "whole": None, "roots": []}
+    assert lab.do("bob", "GET", "/index") == {"state": "ready", **nothing}
     managed = lab.do("carol", "GET", "/index")
     assert managed["whole"] is None
     (root,) = managed["roots"]
@@ -270,6 +316,43 @@ def test_the_state_of_the_index(lab: Plane) -> None:
     assert (whole["engine"], whole["entries"], whole["objects"], whole["bytes"]) == ("tantivy", 5, 5, 4331)
     assert (whole["behind"], whole["events_waiting"], whole["waiting_since"]) == (0, 0, None)
     assert min(whole["engine_bytes_on_disk"], whole["catalogue_bytes_on_disk"]) > 0
+
+
+def test_a_root_without_workspaces_is_never_behind(lab: Plane) -> None:
+    lab.do("root", "POST", "/crawls", {"root": "private"})
+    lab.crawl()
+    lag = {one["root"]: one["lag_seconds"] for one in lab.do("root", "GET", "/index")["roots"]}
+    assert lag["existing"] >= 0
+    assert lag["private"] is None
+
+
+def test_another_level_says_what_becomes_of_it(lab: Plane, monkeypatch: pytest.MonkeyPatch) -> None:
+    lacking = Registry([Extractor("pdf", 1, ("application/pdf",), "m:f", ("a_missing_library",))])
+    for module in (level_changes, status):
+        monkeypatch.setattr(module, "installed", lambda: lacking)
+
+    def said(**indexing: Any) -> list[tuple[str, str]]:
+        answer = lab.do("root", "PATCH", "/roots/existing", {"indexing": indexing})
+        return [(note["code"], note["message"]) for note in answer["notes"]]
+
+    missing = (
+        "Contents of some files stay unread: PDF: `pip install 'workspacesio[extract]'` on the server brings "
+        "a_missing_library. Then start the service again."
+    )
+    assert said(rate=10) == said(level="names") == []
+    assert lab.do("root", "GET", "/index")["notes"] == []
+    assert said(level="content") == [
+        ("to_be_read", "5 objects of 4,331 bytes are to be read; `wio index status` shows how many are left."),
+        ("libraries_missing", missing),
+    ]
+    assert [one["message"] for one in lab.do("root", "GET", "/index")["notes"]] == [missing]
+    assert said(level="metadata") == [
+        ("found_no_more", "What was read of contents is not found any more, and removed by and by.")
+    ]
+    assert [code for code, _ in said(level="names")] == ["found_no_more"]
+    assert lab.do("root", "PATCH", "/roots/private", {"indexing": {"level": "metadata"}})["notes"] == [
+        {"code": "to_be_read", "message": "Nothing is to be read yet; what crawls find is read then.", "roots": []}
+    ]
 
 
 def test_who_rebuilds_and_compares(lab: Plane) -> None:

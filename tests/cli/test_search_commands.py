@@ -68,7 +68,9 @@ def test_rows(ada: Person) -> None:
     assert [row.split()[-1] for row in rows] == ["plates/raw/deep/plate-2.csv", "plates/raw/plate-1.csv"]
     assert rows[0].split()[:2] == ["2.0", "KiB"]
     assert done.stderr == "2 objects, 2.0 KiB.\n"
-    assert ada.run("search", "nonesuch").stderr.startswith("Nothing that you can reach fits")
+    unread = "wio: Not indexed, as operators chose: words in contents of root existing.\n"
+    assert ada.run("search", "nonesuch").stderr.startswith(f"{unread}Nothing fits")
+    assert ada.run("search", "name:nonesuch").stderr.startswith("Nothing that you can reach fits")
     assert r"plates/raw/two\nlines\x1b[31m.dat" in ada.wio("search", "lines")
 
 
@@ -88,7 +90,7 @@ def test_order_and_length(ada: Person) -> None:
 
 
 def test_json(ada: Person) -> None:
-    answer = ada.json("search", "plate-1")
+    answer = ada.json("search", "name:plate-1")
     assert (answer["total"], answer["bytes"], answer["incomplete"], answer["notes"]) == (1, 10, [], [])
     (found,) = answer["results"]
     assert (found["workspace"], found["owner"], found["path"], found["size"]) == (
@@ -99,7 +101,7 @@ def test_json(ada: Person) -> None:
     )
     assert {"modified", "reference", "node", "bucket", "key", "etag"} <= set(found)
     assert ada.json("search", "nonesuch")["results"] == []
-    assert ada.json("search", "--count", "plate") == {
+    assert ada.json("search", "--count", "name:plate") == {
         "total": 3,
         "bytes": 3 * 2**20 + 2010,
         "notes": [],
@@ -160,6 +162,29 @@ def test_a_terminal_has_colours_and_scripts_have_none(ada: Person) -> None:
     assert "\x1b" not in ada.wio("search", "notes", "--highlight")
     status, shown = on_terminal(ada, "env", "NO_COLOR=1", "wio", "search", "notes", "--highlight")
     assert b"\x1b" not in shown
+
+
+def test_what_is_printed_is_found_again(ada: Person) -> None:
+    printed = ada.wio("search", "--paths", "-0").split("\0")[:-1]
+    assert len(printed) == len(FILES) + 1
+    for reference in printed:
+        for path in (reference, reference.removeprefix("ada/")):
+            written = path.replace('"', '\\"')
+            assert ada.wio("search", f'path:"{written}"', "--paths", "-0") == f"{reference}\0"
+    assert ada.wio("search", "plates/notes.txt", "--count") == "1\n"
+
+
+def test_facets_as_many_and_as_deep_as_wanted(ada: Person) -> None:
+    done = ada.run("search", "--facets", "ext", "--limit", "1")
+    assert [row.split()[0] for row in done.stdout.splitlines()[2:]] == ["EXTENSION", "csv", "…"]
+    assert "… and 3 more" in done.stdout
+    assert done.stderr == "The first 1 of each; --limit N or --all shows more.\n"
+    assert len(ada.json("search", "--facets", "ext", "--limit", "2")["facets"]["ext"]) == 2
+    below = ada.json("search", "in:plates/raw", "--facets", "folder")["facets"]["folder"]
+    assert [one["key"] for one in below] == ["", "ada/plates/raw/deep/"]
+    deeper = ada.json("search", "--facets", "folder", "--depth", "2")["facets"]["folder"]
+    assert [one["key"] for one in deeper] == ["", "ada/plates/raw/deep/"]
+    assert ada.run("search", "--depth", "2").returncode == 2
 
 
 def test_du_agrees_with_du(ada: Person, running: Service) -> None:
@@ -244,6 +269,9 @@ def test_a_crawl_that_is_watched_paused_and_let_go(ada: Person, running: Service
     said = ada.wio("crawl", "pause", "--root", "existing")
     assert f"Crawl {crawl['id']} of the root existing is paused; `wio crawl resume --root existing`" in said
     assert _own_crawl(ada)["state"] == "paused"
+    assert f"Crawl {crawl['id']} of the root existing is paused already" in ada.wio(
+        "crawl", "pause", "--root", "existing"
+    )
     assert "goes on" in ada.wio("crawl", "resume", "--root", "existing")
     ada.wio("crawl", "pause", "--root", "existing")
     ended = ada.run("crawl", "status", "--root", "existing", "--wait")
@@ -276,7 +304,13 @@ def test_the_index_itself(ada: Person, ben: Person) -> None:
         assert part in shown
     status = ada.json("index", "status")
     assert status["whole"]["entries"] == len(FILES) + 1
-    assert ben.json("index", "status") == {"state": "ready", "incomplete": [], "whole": None, "roots": []}
+    assert ben.json("index", "status") == {
+        "state": "ready",
+        "incomplete": [],
+        "notes": [],
+        "whole": None,
+        "roots": [],
+    }
     assert ben.wio("index", "status") == "The index is ready.\n"
     assert ben.run("index", "rebuild").returncode == 1
     assert "serves" in ada.wio("index", "rebuild", "--wait")
@@ -294,3 +328,27 @@ def test_what_is_put_there_is_found_at_once(ada: Person, running: Service) -> No
     os.unlink(file.name)
     while ada.wio("search", "--count", "brandnew") != "0\n":
         assert time.monotonic() - began < 20
+
+
+def test_du_tells_what_is_not_known(ada: Person, running: Service) -> None:
+    def until(wanted: bool) -> str:
+        began = time.monotonic()
+        while (ada.run("du", "plates").returncode == 0) is not wanted:
+            assert time.monotonic() - began < 30, ada.run("du", "plates")
+            time.sleep(0.1)
+        return "" if wanted else ada.refused("du", "plates", "--json")
+
+    ada.wio("root", "set", "existing", "--index", "none")
+    said = until(False)
+    assert "existing is not indexed" in said
+    assert "`wio mc du plates` counts what is stored now" in said
+    assert "existing is not indexed" in ada.refused("du", "plates/raw")
+    ada.wio("root", "set", "existing", "--index", "names")
+    until(True)
+    folder = os.path.join(running.folder, "plates")
+    os.rename(folder, f"{folder}.away")
+    ada.wio("crawl", "start", "plates", "--wait")
+    assert "s3://data/plates/ when it was last looked at: the folder is empty or not there" in until(False)
+    os.rename(f"{folder}.away", folder)
+    ada.wio("crawl", "start", "plates", "--wait")
+    until(True)

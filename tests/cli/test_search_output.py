@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import sys
 import time
 from collections.abc import Iterator
@@ -11,9 +12,18 @@ from typing import Any
 
 import pytest
 
-from workspacesio.cli import crawl_progress, index_commands, output, parser, search_output, sign_in
+from workspacesio.cli import (
+    crawl_commands,
+    crawl_progress,
+    index_commands,
+    output,
+    parser,
+    search_command,
+    search_output,
+    sign_in,
+)
 from workspacesio.cli.crawl_commands import summary
-from workspacesio.cli.errors import Refused, UsageError
+from workspacesio.cli.errors import CommandError, Refused, UsageError
 from workspacesio.cli.search_command import Pages, search_typed
 from workspacesio.cli.terminal_text import marked
 
@@ -85,6 +95,234 @@ def test_hostile_names_move_no_cursor(capsys: pytest.CaptureFixture[str], monkey
         assert (RED in out) is terminal
 
 
+@pytest.mark.usefixtures("as_bob")
+def test_problems_are_told_once_or_each(capsys: pytest.CaptureFixture[str]) -> None:
+    pages = Found(result("a.pdf", problem="it is locked\x1b"), result("b.pdf", problem="cut off"), result("c.pdf"))
+    search_output.print_results(pages)
+    out, err = capsys.readouterr()
+    assert "locked" not in out + err
+    assert err == "3 objects, 2.9 KiB. Not all of 2 of them could be read; --problems says why.\n"
+    search_output.print_results(pages, problems=True)
+    out, err = capsys.readouterr()
+    assert [line.strip() for line in out.splitlines() if "read" in line] == [
+        r"(not all of it could be read: it is locked\x1b)",
+        "(not all of it could be read: cut off)",
+    ]
+    assert err == "3 objects, 2.9 KiB.\n"
+
+
+@pytest.mark.usefixtures("as_bob")
+def test_nothing_is_not_said_of_what_is_not_indexed(capsys: pytest.CaptureFixture[str]) -> None:
+    pages = Found()
+    pages.first["incomplete"] = [{"code": "not_indexed", "message": "Root existing is not indexed."}]
+    search_output.print_results(pages)
+    assert capsys.readouterr().err.splitlines() == [
+        "wio: Root existing is not indexed.",
+        "Nothing fits of what you can reach and is indexed.",
+    ]
+
+
+def facets(count: int, *, others: int = 0) -> dict[str, Any]:
+    buckets = [{"key": f"e{number}" if number else "", "count": 2000, "bytes": 3 << 20} for number in range(count)]
+    return {
+        "total": 2000 * count + others,
+        "bytes": 12,
+        "facets": {"ext": buckets},
+        "others": {"ext": {"count": others, "bytes": others}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("answer", "limit", "rows", "more"),
+    [
+        (
+            facets(2),
+            10,
+            ["EXTENSION  OBJECTS     SIZE", "(none)       2,000  3.0 MiB", "e1           2,000  3.0 MiB"],
+            "",
+        ),
+        (
+            facets(3),
+            1,
+            ["EXTENSION     OBJECTS     SIZE", "(none)          2,000  3.0 MiB", "… and 2 more    4,000  6.0 MiB"],
+            "The first 1 of each; --limit N or --all shows more.\n",
+        ),
+        (
+            facets(3, others=7),
+            2,
+            [
+                "EXTENSION          OBJECTS     SIZE",
+                "(none)               2,000  3.0 MiB",
+                "e1                   2,000  3.0 MiB",
+                "… and over 1 more    2,007  3.0 MiB",
+            ],
+            "The first 2 of each; --limit N or --all shows more.\n",
+        ),
+        (
+            facets(1, others=7),
+            1000,
+            [
+                "EXTENSION         OBJECTS     SIZE",
+                "(none)              2,000  3.0 MiB",
+                "… and all others        7      7 B",
+            ],
+            "No more than 1,000 of each are told apart; a narrower query has fewer.\n",
+        ),
+    ],
+)
+def test_facets_say_what_they_leave_out(
+    answer: dict[str, Any], limit: int, rows: list[str], more: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    search_output.print_facets(answer, limit=limit)
+    out, err = capsys.readouterr()
+    assert out.splitlines()[2:] == rows
+    assert err == more
+
+
+@pytest.mark.parametrize(
+    ("typed", "asked"),
+    [
+        ([], {"top": 1000}),
+        (["--limit", "3", "--depth", "2"], {"top": 1000, "depth": 2}),
+        (["--json"], {}),
+        (["--json", "--limit", "3"], {"top": 3}),
+        (["--json", "--limit", "30000"], {"top": 1000}),
+        (["--json", "--all"], {"top": 1000}),
+    ],
+)
+def test_as_many_facets_are_asked_for_as_are_wanted(
+    typed: list[str], asked: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[dict[str, Any]] = []
+
+    class Answering:
+        def get(self, path: str, **query: Any) -> dict[str, Any]:
+            sent.append({name: value for name, value in query.items() if value is not None} | {"path": path})
+            return {**facets(3), "incomplete": [], "notes": []}
+
+    monkeypatch.setattr(search_command, "signed_in", Answering)
+    assert search_command.search(parser.parse("search", ["plate", "--facets", "ext", *typed])) == 0
+    assert sent == [{"path": "/aggregate", "q": "plate", "by": "ext", **asked}]
+
+
+class Crawls:
+    """A server that knows these crawls, the newest first; `posted` is what it was asked to do."""
+
+    def __init__(self, *crawls: dict[str, Any]) -> None:
+        self.crawls = list(crawls)
+        self.posted: list[str] = []
+
+    def pages(self, path: str, last: str, **asked: Any) -> list[dict[str, Any]]:
+        return self.crawls
+
+    def get(self, path: str, **asked: Any) -> list[dict[str, Any]]:
+        return self.crawls
+
+    def post(self, path: str, body: Any = None) -> dict[str, Any]:
+        self.posted.append(path)
+        return self.crawls[0]
+
+
+ENDED = {"ended_at": "2020-05-17T12:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("command", "state", "said", "posted"),
+    [
+        (
+            "pause",
+            "running",
+            "Crawl 7 of the root existing is paused; `wio crawl resume --root existing` goes on",
+            True,
+        ),
+        (
+            "pause",
+            "queued",
+            "Crawl 7 of the root existing is paused; `wio crawl resume --root existing` goes on",
+            True,
+        ),
+        ("pause", "paused", "Crawl 7 of the root existing is paused already; `wio crawl resume --root", False),
+        ("resume", "paused", "Crawl 7 of the root existing goes on; `wio crawl status --root existing`", True),
+        ("resume", "running", "Crawl 7 of the root existing is running already; `wio crawl status", False),
+        ("resume", "queued", "Crawl 7 of the root existing waits for the worker already; `wio", False),
+    ],
+)
+def test_what_is_so_already_is_said(
+    command: str,
+    state: str,
+    said: str,
+    posted: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    server = Crawls(crawl(state=state), crawl(id=3, state="done", **ENDED))
+    monkeypatch.setattr(crawl_commands, "signed_in", lambda: server)
+    run = {"pause": crawl_commands.pause, "resume": crawl_commands.resume}[command]
+    run(parser.parse(f"crawl {command}", ["--root", "existing"]))
+    assert capsys.readouterr().out.startswith(said)
+    assert server.posted == ([f"/crawls/7/{command}"] if posted else [])
+
+
+@pytest.mark.parametrize(
+    ("crawls", "why"),
+    [
+        ([], "nor was anything before; `wio crawl start 'my plates'` begins a crawl"),
+        (
+            [{"state": "done", **ENDED}],
+            ": crawl 7 was done 2020-05-17; `wio crawl start 'my plates'` begins another",
+        ),
+        (
+            [{"state": "failed", **ENDED}],
+            ": crawl 7 failed 2020-05-17; `wio crawl start 'my plates'` begins another",
+        ),
+    ],
+)
+def test_what_can_not_be_paused_or_let_go(
+    crawls: list[dict[str, Any]], why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crawl_commands, "signed_in", lambda: Crawls(*(crawl(**one) for one in crawls)))
+    for command, run in (("pause", crawl_commands.pause), ("resume", crawl_commands.resume)):
+        with pytest.raises(CommandError) as caught:
+            run(parser.parse(f"crawl {command}", ["my plates"]))
+        assert why in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("asked", "others", "said"),
+    [
+        (
+            {"state": "queued", "started_at": None},
+            [],
+            "waits for the worker; `wio crawl status ada/plates` shows how",
+        ),
+        ({"state": "queued", "started_at": "2020-05-17T12:00:00Z"}, [], "goes on where it was; `wio crawl status"),
+        ({"state": "queued", "started_at": None}, [{"id": 6}], "waits until crawl 6 has ended; `wio crawl status"),
+    ],
+)
+def test_what_becomes_of_a_crawl_that_was_asked_for(
+    asked: dict[str, Any],
+    others: list[dict[str, Any]],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    server = Crawls(crawl(workspace="ada/plates", **asked), *(crawl(**one) for one in others))
+    monkeypatch.setattr(crawl_commands, "signed_in", lambda: server)
+    assert crawl_commands.start(parser.parse("crawl start", ["plates"])) == 0
+    assert f"Crawl 7 of ada/plates {said}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "name", ["plain", "two\nlines", "csi\x9b2J", "del\x7f", "rtl\u202egnp", "tag\U000e0041", "é漢"]
+)
+def test_json_of_hostile_names_is_what_was_meant(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    value = {"path": name, "list": [1, {"a": None}]}
+    output.print_json(value)
+    out, _ = capsys.readouterr()
+    assert json.loads(out) == value
+    assert all(line.isprintable() for line in out.splitlines())
+
+
 def test_matches_are_marked_in_safe_text() -> None:
     assert marked("a\nb plate", [(4, 9)], colours=True) == rf"a\nb {RED}plate{PLAIN}"
     assert marked("plate plate", [(6, 11), (0, 5)], colours=True) == f"{RED}plate{PLAIN} {RED}plate{PLAIN}"
@@ -141,6 +379,10 @@ def test_a_server_that_names_no_place_or_a_wrong_one() -> None:
         (["--", "--json", "-0"], ["--", "--json", "-0"]),
         (["-0", "--paths", "x"], ["-0", "--paths", "--", "x"]),
         (["--sort"], ["--sort", "--"]),
+        (["--depth", "2", "plate"], ["--depth", "2", "--", "plate"]),
+        (["--facets", "ext,nix", "plate"], ["--facets=ext,nix", "--", "plate"]),
+        (["--facets", "folders", "plate"], ["--facets=folders", "--", "plate"]),
+        (["--facets", "extension"], ["--facets=extension", "--"]),
         ([], ["--"]),
     ],
 )
@@ -190,6 +432,7 @@ def crawl(**fields: Any) -> dict[str, Any]:
         "entries_per_second": 41_234.5,
         "seconds_left": 130.0,
         "not_indexed": {},
+        "kept": {},
         "problem": None,
         **fields,
     }
@@ -223,6 +466,20 @@ def test_progress_on_a_terminal_is_one_line(
         monkeypatch, capsys, terminal=True, looks=[crawl(state="queued"), crawl(), crawl(state="done")]
     )
     assert said == f"\r\x1b[Kada/plates: waiting for the worker\r\x1b[K{RUNNING}\r\x1b[K"
+
+
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [
+        (200, RUNNING),
+        (len(RUNNING) + 1, RUNNING),
+        (len(RUNNING), "120,000 entries, 5.0 GiB, 41,234 a second, about 2 min left"),
+        (30, "120,000 entries, 5.0 GiB, 41,"),
+    ],
+)
+def test_progress_is_no_wider_than_the_terminal(columns: int, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert crawl_progress.fitting(crawl(), "ada/plates") == shown
 
 
 def test_progress_elsewhere_is_a_line_now_and_then(
@@ -280,3 +537,65 @@ def test_what_a_comparison_found(
     assert asked == [("/index/verify", {"root": "existing"})]
     out, err = capsys.readouterr()
     assert (said in out, err) == (True, "")
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("ext,nix", "not 'ext,nix'; write the query before it."),
+        ("folders", "not 'folders'; did you mean folder."),
+        ("extension", "not 'extension'; did you mean ext."),
+    ],
+)
+def test_a_facet_that_there_is_not(typed: str, hint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_command, "signed_in", lambda: None)
+    with pytest.raises(UsageError) as caught:
+        search_command.search(parser.parse("search", ["--facets", typed]))
+    assert hint in str(caught.value)
+
+
+def test_a_word_behind_facets_that_finds_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Answering:
+        def get(self, path: str, **query: Any) -> dict[str, Any]:
+            return {**facets(0), "incomplete": [], "notes": []}
+
+    monkeypatch.setattr(search_command, "signed_in", Answering)
+    assert search_command.search(parser.parse("search", ["--facets", "nix"])) == 0
+    assert "fits the query 'nix'; --facets itself takes some of ext,type," in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("typed", "limit"),
+    [
+        (["--paths"], None),
+        (["--paths", "-0"], None),
+        (["--paths", "--limit", "3"], 3),
+        ([], 50),
+        (["--all"], None),
+    ],
+)
+def test_paths_are_all_unless_said(typed: list[str], limit: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int | None] = []
+
+    def pages(client: object, query: object, most: int | None) -> Found:
+        asked.append(most)
+        return Found()
+
+    monkeypatch.setattr(search_command, "signed_in", lambda: None)
+    monkeypatch.setattr(search_command, "Pages", pages)
+    monkeypatch.setattr(search_output, "print_results", lambda *_, **__: None)
+    monkeypatch.setattr(search_output, "print_paths", lambda *_, **__: 0)
+    assert search_command.search(parser.parse("search", typed)) == 0
+    assert asked == [limit]
+
+
+def test_fewer_paths_than_there_are_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert search_output.print_paths(Found(result("a"), total=200), end="\n") == 0
+    assert capsys.readouterr().err == "wio: 1 of 200 objects; --all prints every one.\n"
+
+
+def test_who_waits_hears_which_crawl_goes_first() -> None:
+    assert crawl_progress.line(crawl(state="queued", ahead=6), "zeta") == "zeta: waiting until crawl 6 has ended"
+    assert crawl_progress.line(crawl(state="queued", ahead=None), "zeta") == "zeta: waiting for the worker"

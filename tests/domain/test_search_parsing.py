@@ -83,7 +83,11 @@ A, B, C = Words(("a",)), Words(("b",)), Words(("c",))
         ("*.TIF", NameMatches("*.tif")),
         ("img_??", NameMatches("img_??")),
         (r"a\*b", Words(("a", "b"))),
-        ("raw/*.tif", PathMatches("raw/*.tif")),
+        ("raw/*.tif", AnyOf((PathMatches("raw/*.tif"), Named("path", "raw/*.tif")))),
+        ("*/Raw/*.tif", PathMatches("*/raw/*.tif")),
+        ("Raw/a", AnyOf((Words(("raw", "a")), Named("path", "Raw/a")))),
+        ('"raw data/a*"', AnyOf((Words(("raw", "data", "a")), Named("path", r"raw data/a\*")))),
+        ("a/?b", AnyOf((PathMatches("a/?b"), Named("path", "a/?b")))),
         ("/raw/**", PathMatches("raw/**")),
         ("name:Read", NameMatches("read")),
         ('name:"scan (1)*"', NameMatches("scan (1)*")),
@@ -92,10 +96,22 @@ A, B, C = Words(("a",)), Words(("b",)), Words(("c",))
         (r'name:"a\"b"', NameMatches('a"b')),
         (r"name:a\*b", NameMatches(r"a\*b")),
         ("NAME:a", NameMatches("a")),
-        ("path:raw", AnyOf((PathMatches("raw"), PathMatches("raw/**")))),
-        ("path:raw/", PathMatches("raw/**")),
+        ("path:Raw", AnyOf((PathMatches("raw"), PathMatches("raw/**"), Named("path", "Raw")))),
+        ("path:/raw", AnyOf((PathMatches("raw"), PathMatches("raw/**")))),
+        ("path:raw/", AnyOf((PathMatches("raw/**"), Named("path", "raw/")))),
+        ("path:ra*", PathMatches("ra*")),
         ("path:/Raw/*", PathMatches("raw/*")),
-        ('path:"raw data/**"', PathMatches("raw data/**")),
+        ('path:"raw data/**"', AnyOf((PathMatches("raw data/**"), Named("path", "raw data/**")))),
+        (
+            r'path:"ada:it\"s/a: b\\c"',
+            AnyOf(
+                (
+                    PathMatches(r'ada:it"s/a: b\\c'),
+                    PathMatches(r'ada:it"s/a: b\\c/**'),
+                    Named("path", r'ada:it"s/a: b\\c'),
+                )
+            ),
+        ),
         ("path:/", Everything()),
         ("ext:tif", HasExtension("tif")),
         ("ext:.TIF", HasExtension("tif")),
@@ -209,6 +225,8 @@ def test_what_is_written_means(text: str, expected: Query) -> None:
         ("a or)", 2, 2, "Something to look for is missing behind this"),
         ("scan(1)", 4, 1, "This parenthesis touches a word; put quotes around what it belongs to"),
         ('a "b c', 2, 1, "These quotes are not closed"),
+        ("path:raw\\ data/**", 8, 1, "A backslash doesn't join words as in a shell; put quotes around what has"),
+        ("a raw\\\tdata", 5, 1, "A backslash doesn't join words as in a shell"),
         ('"a\\"', 0, 1, "These quotes are not closed"),
         ('"a\\', 0, 1, "These quotes are not closed"),
         ("a - b", 2, 1, "A minus stands right before what it excludes; write -draft, or not draft."),
@@ -356,7 +374,9 @@ def quoted_pattern(pattern: str) -> str:
 
 values = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=8)
 leaves: st.SearchStrategy[tuple[str, Query]] = st.one_of(
-    values.filter(words).map(lambda text: (quoted(text), Words(tuple(words(text))))),
+    values.filter(lambda text: words(text) and "/" not in text).map(
+        lambda text: (quoted(text), Words(tuple(words(text))))
+    ),
     values.filter(lambda text: "/" not in text).map(
         lambda text: (f"name:{quoted_pattern(literal_pattern(text))}", NameMatches(literal_pattern(fold(text))))
     ),

@@ -19,6 +19,7 @@ from workspacesio.domain.search_patterns import (
     name_expression,
     path_expression,
     pattern_parts,
+    printed_readings,
 )
 
 patterns = st.text("ab/.*?\\é", max_size=8) | st.text(max_size=4)
@@ -103,3 +104,23 @@ def test_no_pattern_explodes() -> None:
     assert not fits_path("*a" * 10 + "b", "a" * 1000)
     assert not fits_path("**a" * 10 + "b", "a" * 1000)
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("pattern", "readings"),
+    [
+        ("plates", [(None, "plates", "")]),
+        ("plates/", [(None, "plates", "")]),
+        ("plates/raw/*.tif", [(None, "plates", "raw/*.tif"), ("plates", "raw", "*.tif")]),
+        ("ada/plates", [(None, "ada", "plates"), ("ada", "plates", "")]),
+        (r"my\*plates/a", [(None, "my*plates", "a"), ("my*plates", "a", "")]),
+        ("ada:plates/a/b", [("ada", "plates", "a/b")]),
+        ("a/*/b", [(None, "a", "*/b")]),
+        ("a//b", [(None, "a", "/b")]),
+        *((nothing, []) for nothing in ("", "/a", "*", "a*/b", "?/b", "**/a", ":a/b", "a:/b")),
+    ],
+)
+def test_what_a_pattern_means_that_begins_with_a_workspace(
+    pattern: str, readings: list[tuple[str | None, str, str]]
+) -> None:
+    assert printed_readings(pattern) == readings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from typing import cast
 
@@ -22,6 +23,9 @@ class DictEngine:
         self.broken = False
         self.bug: Exception | None = None
         self.commits = 0
+        self.may_commit = threading.Event()
+        """Cleared, a commit takes until it is set."""
+        self.may_commit.set()
 
     def use(self) -> None:
         if self.bug is not None:
@@ -77,9 +81,14 @@ class DictWriter:
         raise NotImplementedError
 
     def commit(self) -> None:
+        entries = dict(self._entries)
+        assert self._engine.may_commit.wait(10)
+        assert entries == self._entries, "what is being committed was changed"
+        self._entries = dict(self._engine.committed)
         self._engine.use()
         self._engine.commits += 1
-        self._engine.committed = dict(self._entries)
+        self._engine.committed = entries
+        self._entries = dict(entries)
 
     def close(self) -> None:
         pass

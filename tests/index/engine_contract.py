@@ -14,6 +14,7 @@ import pytest
 
 from index.engine_worlds import Change, entry, fields, random_entries, random_query
 from workspacesio.domain.errors import Invalid
+from workspacesio.domain.search_levels import by_name_alone
 from workspacesio.domain.search_matching import matches, rank
 from workspacesio.domain.search_patterns import fold_pattern
 from workspacesio.domain.search_query import (
@@ -28,6 +29,7 @@ from workspacesio.domain.search_query import (
     Not,
     OfType,
     PathMatches,
+    PathWords,
     Query,
     SizeBetween,
     Words,
@@ -56,6 +58,10 @@ KINDS: list[tuple[Query, list[int]]] = [
     (Words(("reads",)), [3]),
     (Words(("2024", "sample")), []),
     (Words(("deep", "words")), [5]),
+    (PathWords(("sample",)), [1, 2, 3]),
+    (PathWords(("raw", "sample")), [1]),
+    (PathWords(("sample", "raw")), []),
+    (PathWords(("deep", "words")), []),
     (NameMatches("ampl"), [1, 2, 3]),
     (NameMatches("a"), [1, 2, 3, 4, 6]),
     (NameMatches("_1"), [1]),
@@ -109,6 +115,13 @@ KINDS: list[tuple[Query, list[int]]] = [
     (AllOf((Not(Words(("sample",))), Not(HasExtension("")))), [4]),
     (AnyOf((HasExtension("tif"), Not(NameMatches("a")))), [1, 5, 7]),
     (Not(AllOf(())), []),
+    (by_name_alone(Words(("deep", "words")), frozenset({1})), []),
+    (by_name_alone(Words(("deep", "words")), frozenset({2})), [5]),
+    (by_name_alone(Words(("sample",)), frozenset({1})), [1, 2, 3]),
+    (by_name_alone(OfType("image"), frozenset({1})), [1, 2]),
+    (by_name_alone(OfType("other"), frozenset({1})), [5, 6, 7]),
+    (by_name_alone(OfType("image/png"), frozenset({1})), []),
+    (by_name_alone(HasTag("colour", None), frozenset({1})), [6]),
 ]
 """Of the entries of `test_each_kind_of_query`, and which of them are found."""
 

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from workspacesio.domain.vocabulary import CrawlState, Level, RootType, SubjectK
 from workspacesio.index import remembered
 from workspacesio.index.aggregating import Aggregates, By, aggregate
 from workspacesio.index.engine import Sort
+from workspacesio.index.notes import Note
 from workspacesio.index.remembered import Remembered
 from workspacesio.index.searching import SearchAnswer, search
 from workspacesio.index.sizes import Sizes, sizes
@@ -132,8 +134,8 @@ def lab(database: Database, tmp_path: Any) -> Iterator[Lab]:
 
 
 def test_each_finds_what_they_may_read(lab: Lab) -> None:
-    assert lab.paths(ADA) == ["a.txt", "b.tif", "f.md", "g/h.md", "x/c.txt", "x/y/d.csv", "z/e.csv"]
-    assert lab.paths(BOB) == ["f.md", "g/h.md", "secret.txt", "x/c.txt", "x/y/d.csv"]
+    assert lab.paths(ADA) == ["a.txt", "b.tif", "x/c.txt", "x/y/d.csv", "z/e.csv", "f.md", "g/h.md"]
+    assert lab.paths(BOB) == ["x/c.txt", "x/y/d.csv", "f.md", "g/h.md", "secret.txt"]
     assert lab.paths(BOB, narrowing=Narrowing(frozenset({DATA}))) == ["x/c.txt", "x/y/d.csv"]
     assert lab.paths(BOB, narrowing=Narrowing(frozenset())) == []
 
@@ -166,7 +168,7 @@ def test_names_mean_what_they_mean_everywhere(lab: Lab) -> None:
     assert lab.paths(BOB, "in:user1/data/z") == []
     assert lab.paths(ADA, "-in:data") == ["f.md", "g/h.md"]
     assert lab.paths(BOB, "owner:me") == ["f.md", "g/h.md", "secret.txt"]
-    assert lab.paths(BOB, "root:root1 node:node1 public:no") == ["secret.txt", "x/c.txt", "x/y/d.csv"]
+    assert lab.paths(BOB, "root:root1 node:node1 public:no") == ["x/c.txt", "x/y/d.csv", "secret.txt"]
 
 
 def test_a_reference_that_means_two_things_lists_them(lab: Lab) -> None:
@@ -248,6 +250,75 @@ def test_a_cursor_is_of_one_user_query_and_order(lab: Lab) -> None:
         assert caught.value.code == "invalid_cursor"
 
 
+def test_a_printed_path_is_found_again(lab: Lab) -> None:
+    lab.do(update(tables.Workspace).where(tables.Workspace.id == DATA).values(name="data"))
+    for query in ("path:data/x/c.txt", "path:user1/data/x/c.txt", "path:user1:data/x/c.txt", "data/x/c.txt"):
+        assert lab.paths(ADA, query) == ["x/c.txt"], query
+    assert lab.paths(ADA, "path:data/x") == ["x/c.txt", "x/y/d.csv"]
+    assert lab.paths(ADA, "path:data/**.csv") == ["x/y/d.csv", "z/e.csv"]
+    assert lab.paths(ADA, "path:data") == lab.paths(ADA, "path:user1/data/") == lab.paths(ADA, "in:data")
+    assert lab.paths(ADA, "in:data -path:data/x") == ["a.txt", "b.tif", "z/e.csv"]
+    assert lab.paths(ADA, "path:/data/x") == lab.paths(ADA, "path:data/nothing") == []
+    assert lab.paths(ADA, "path:d*/x/**") == []
+
+
+def test_a_printed_path_finds_no_more_than_the_caller_reads(lab: Lab) -> None:
+    lab.do(update(tables.Workspace).where(tables.Workspace.id == DATA).values(name="x"))
+    assert lab.paths(BOB, "path:user1/x") == ["x/c.txt", "x/y/d.csv"]
+    assert lab.paths(CAROL, "path:user2/w3") == lab.paths(CAROL, "path:user2:nothing/**") == []
+    # What others call their workspaces, and share, is no part of what a query without their name means.
+    assert lab.paths(CAROL, "path:x/y") == ["x/y/d.csv"]
+    assert lab.paths(ADA, "path:x/y") == ["x/y/d.csv"]
+    assert lab.paths(CAROL, "path:x/a.txt") == []
+    assert lab.paths(ADA, "path:x/a.txt") == ["a.txt"]
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("limit", [1, 2, 3, 50])
+def test_paths_are_sorted_with_their_workspaces(lab: Lab, limit: int, *, descending: bool) -> None:
+    """A name with `-` comes before the one that goes on with `/`, as in the order of all keys."""
+    names = {DATA: "w", NOTES: "w-1", HIDDEN: "v"}
+    for number, name in names.items():
+        lab.do(update(tables.Workspace).where(tables.Workspace.id == number).values(name=name))
+    found: list[str] = []
+    after = None
+    while True:
+        page = lab.search(BOB, limit=limit, descending=descending, after=after)
+        assert (page.total, len(page.results) <= limit) == (5, True)
+        found += [f"{one.owner}/{one.workspace}/{one.path}" for one in page.results]
+        after = page.next_after
+        if after is None:
+            break
+        # What comes and goes in between moves nothing that stays.
+        lab.put(HIDDEN, f"new{len(found)}/later")
+        lab.index.recorder.commit()
+        lab.index.recorder.drop(HIDDEN, f"new{len(found)}/later")
+        lab.index.recorder.commit()
+    assert found == sorted(found, reverse=descending)
+    assert len(found) == len(set(found)) == 5
+
+
+def test_what_comes_while_a_page_by_path_is_made_is_on_the_next(lab: Lab) -> None:
+    """Workspaces that were counted to fit in one page together hold more when they are asked for."""
+    engine = lab.index.engine()
+    facets = engine.facets
+
+    def then_more(*asked: Any) -> Any:
+        answer = facets(*asked)
+        for number in range(3):
+            lab.put(NOTES, f"late/{number}")
+        lab.index.recorder.commit()
+        return answer
+
+    lab.index._reader = SimpleNamespace(facets=then_more, search=engine.search)  # type: ignore[assignment]
+    first = lab.search(BOB, limit=5)
+    lab.index._reader = engine
+    rest = lab.search(BOB, limit=50, after=first.next_after)
+    found = [f"{one.owner}/{one.workspace}/{one.path}" for one in (*first.results, *rest.results)]
+    assert found == sorted(found)
+    assert len(found) == len(set(found)) == 8
+
+
 def test_a_page_is_asked_with_the_rights_of_its_time(lab: Lab) -> None:
     first = lab.search(CAROL, limit=1)
     lab.do(delete(tables.Share).where(tables.Share.id == 2))
@@ -303,12 +374,38 @@ def test_facets_are_cut_by_count_and_the_rest_is_counted(lab: Lab) -> None:
     folders = lab.aggregate(ADA, by=[By.FOLDER]).facets
     assert list(folders) == [By.FOLDER]
     assert [(one.key, one.count) for one in folders[By.FOLDER].buckets] == [
+        ("", 3),
         ("user1/w1/x/", 2),
         ("user1/w1/z/", 1),
         ("user2/w2/g/", 1),
     ]
-    assert folders[By.FOLDER].others_count == 3
+    assert folders[By.FOLDER].others_count == 0
     assert lab.aggregate(ADA, by=[]).facets == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "depth", "counted"),
+    [
+        ("in:user1/w1", 1, {"": 2, "x/": 2, "z/": 1}),
+        ("in:user1/w1", 2, {"": 4, "x/y/": 1}),
+        ("in:user1/w1/x", 1, {"": 1, "x/y/": 1}),
+        ("in:user1/w1/x c", 1, {"": 1}),
+        ("in:user1/w1/x/y", 1, {"": 1}),
+        ("path:x", 1, {"": 1, "x/y/": 1}),
+        ("path:user1/w1/x/**", 1, {"": 1, "x/y/": 1}),
+        ("path:x/**", 2, {"": 2}),
+        ("path:x or path:z", 1, {"": 2, "x/y/": 1}),
+        ("path:x or ext:csv", 1, {"x/": 2, "z/": 1}),
+        ("path:*/y/**", 1, {"x/": 1}),
+        ("path:user1/nothing/x or in:user1/w1/x", 1, {"": 1, "x/y/": 1}),
+        ("in:user1/w1/nothing", 1, {}),
+    ],
+)
+def test_folders_are_counted_below_the_one_asked_about(
+    lab: Lab, text: str, depth: int, counted: dict[str, int]
+) -> None:
+    view = lab.aggregate(ADA, text, by=[By.FOLDER], depth=depth).facets[By.FOLDER]
+    assert {one.key.removeprefix("user1/w1/"): one.count for one in view.buckets} == counted
 
 
 def test_sums_of_a_folder_its_object_and_what_is_below(lab: Lab) -> None:
@@ -397,7 +494,7 @@ def test_what_the_operator_does_not_index_is_said(lab: Lab) -> None:
 def test_what_is_wrong_with_the_whole_index_is_passed_on(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lab.index, "incomplete", lambda: [("index_rebuilding", "Wait.")])
     assert incomplete(lab) == [("index_rebuilding", "Wait.")]
-    assert [tuple(note) for note in lab.sizes(ADA, DATA).incomplete] == [("index_rebuilding", "Wait.")]
+    assert lab.sizes(ADA, DATA).incomplete == (Note("index_rebuilding", "Wait."),)
 
 
 def test_little_is_remembered(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

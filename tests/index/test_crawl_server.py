@@ -73,6 +73,7 @@ def test_the_index_is_what_the_server_lists(
 ) -> None:
     """In one go, and at many places at once."""
     monkeypatch.setattr(crawl_server, "RANGE_KEYS", range_keys)
+    monkeypatch.setattr(crawl_server, "QUICK_PAGE_SECONDS", 0)
     workspace = world.add_workspace("ws/", objects=OBJECTS)
     row = world.crawl()
     assert (row.state, row.problem) == (CrawlState.DONE, None)
@@ -99,6 +100,7 @@ def test_the_index_is_what_the_server_lists(
 def test_it_goes_on_where_it_was(world: CrawlWorld, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     monkeypatch.setattr(crawl_server, "FLUSH_KEYS", 1)
     monkeypatch.setattr(crawl_server, "RANGE_KEYS", 500)
+    monkeypatch.setattr(crawl_server, "QUICK_PAGE_SECONDS", 0)
     monkeypatch.setattr(crawling, "STEP_FOLDERS", 1)
     chance = random.Random(seed)
     workspace = world.add_workspace("ws/", objects=OBJECTS)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from index.crawl_world import BUCKET, CrawlWorld
+from workspacesio.domain import crawl_reasons
 from workspacesio.domain.vocabulary import CrawlState
 from workspacesio.index import crawl_folder, crawl_sources
 from workspacesio.index.crawling import sync_subtree
@@ -48,7 +49,7 @@ def test_the_others_of_the_root_are_crawled(world: CrawlWorld, monkeypatch: pyte
     _refuse(monkeypatch, b"b", code=code)
     row = world.crawl()
     assert (row.state, row.problem, row.new) == (CrawlState.DONE, None, 2)
-    assert row.problems == {crawl_folder.WORKSPACE_KEPT: {"count": 1, "examples": ["b/"]}}
+    assert row.problems == {crawl_reasons.WORKSPACE_KEPT: {"count": 1, "examples": ["b/"]}}
     assert world.indexed(first).keys() == world.indexed(last).keys() == {"x", "new"}
     assert world.indexed(closed).keys() == {"x"}
 
@@ -83,7 +84,7 @@ def test_a_folder_on_the_way_that_may_not_be_entered_drops_nothing(
     world.write("z/new")
     row = world.crawl()
     assert (row.state, row.gone) == (CrawlState.DONE, 0)
-    assert list(row.problems) == [crawl_folder.WORKSPACE_KEPT]
+    assert list(row.problems) == [crawl_reasons.WORKSPACE_KEPT]
     assert world.indexed(closed).keys() == {"x/y"}
     assert world.indexed(other).keys() == {"x", "new"}
     place = crawl_sources.Place(closed, BUCKET, "group/b/", "")

@@ -14,6 +14,7 @@ import pytest
 
 from index.crawl_world import BUCKET, CrawlWorld
 from workspacesio.database.tables import Workspace
+from workspacesio.domain import crawl_reasons
 from workspacesio.domain.vocabulary import CrawlReason, CrawlState, IndexLevel
 from workspacesio.index import crawl_folder, crawling, folder_reading
 from workspacesio.index.crawl_sources import ROOT_MISSING, Place
@@ -421,7 +422,7 @@ def test_an_empty_workspace_is_kept_where_filesystems_are_mounted_in_the_node(tm
         file = world.write("a/x")
         world.crawl()
         os.unlink(file)
-        assert list(world.crawl().problems) == [crawl_folder.NOT_MOUNTED]
+        assert list(world.crawl().problems) == [crawl_reasons.NOT_MOUNTED]
         assert world.indexed(workspace).keys() == {"x"}
     finally:
         world.close()
@@ -447,7 +448,7 @@ def test_a_folder_that_can_not_be_read_keeps_its_entries(
     monkeypatch.setattr(crawl_folder, "open_folder", broken)
     row = world.crawl()
     assert (row.state, row.gone, row.new) == (CrawlState.DONE, 1, 1)
-    assert row.problems == {folder_reading.KEPT: {"count": 1, "examples": ["bad/"]}}
+    assert row.problems == {crawl_reasons.KEPT: {"count": 1, "examples": ["bad/"]}}
     assert world.indexed(workspace).keys() == {"bad/2", "bad/deep/3", "c/4", "c/5"}
 
 
@@ -466,7 +467,7 @@ def test_a_file_that_the_storage_fails_to_tell_of_stays_as_it_is(
 
     monkeypatch.setattr(folder_reading.PageEtags, "of", broken)
     row = world.crawl()
-    assert row.problems == {folder_reading.KEPT: {"count": 1, "examples": ["a"]}}
+    assert row.problems == {crawl_reasons.KEPT: {"count": 1, "examples": ["a"]}}
     assert world.indexed(workspace) == before
 
 

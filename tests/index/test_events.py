@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,8 +17,8 @@ from index.event_world import EventWorld
 from workspacesio.database.index_tables import Crawl
 from workspacesio.database.tables import Node, ObjectEvent, Workspace
 from workspacesio.domain.vocabulary import CrawlReason, FolderLayout, IndexLevel, NodeKind
-from workspacesio.index import events
-from workspacesio.index.event_rows import events_waiting
+from workspacesio.index import event_batches, events
+from workspacesio.index.event_rows import events_waiting, mark_indexed
 from workspacesio.index.places import load_places
 from workspacesio.nodes.errors import NoSuchBucket
 from workspacesio.services.crawl_requests import set_indexing
@@ -121,7 +122,7 @@ def test_rows_are_marked_after_the_commit_only(world: EventWorld, tmp_path: Path
         world.events.step()
     assert world.waiting() == 1
     world.events.close()
-    world.recorder._give_up(world.recorder._changes)  # type: ignore[arg-type]
+    world.recorder._transactions.give_up()
     world.begin()
     world.settle()
     assert world.indexed(1) == world.listed("a/")
@@ -134,8 +135,8 @@ def test_what_others_take_along_when_they_fail_is_looked_at_again(world: EventWo
     world.events._committed_at = world.events._vanished_at = float("inf")
     for _ in range(20):
         world.events.step()
-    assert world.recorder._changes is not None
-    world.recorder._give_up(world.recorder._changes)  # type: ignore[arg-type]
+    assert world.recorder._transactions.is_under_way
+    world.recorder._transactions.give_up()
     world.events._committed_at = 0.0
     world.events.step()
     assert world.waiting() == 1
@@ -350,3 +351,44 @@ def test_what_changes_metadata_alone_is_read_again(world: EventWorld, name: str)
     world.settle()
     assert stamps() == {"one": "", "two": "1:text/1", "never read": None}
     assert world.catalogue.changed_workspaces(number) == [1]
+
+
+def test_what_is_told_twice_is_looked_at_once(world: EventWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the watcher at once, and by the journal a little later. What only the watcher tells waits no longer."""
+    looked: list[str] = []
+
+    def look_at(batch: Any, *others: Any) -> Any:
+        looked.extend(path for _, paths in batch.wanted for path in paths)
+        return event_batches.look_at(batch, *others)
+
+    monkeypatch.setattr(events, "look_at", look_at)
+    monkeypatch.setattr(events, "HINT_SECONDS", 0.5)
+    world.write("a/one")
+    world.journal("a/one")
+    world.settle()
+    for name in ("two", "copied"):
+        world.write(f"a/{name}")
+        world.context.hints.add_object(1, 1, name)
+    hinted_at = time.monotonic()
+    world.events.step()
+    assert looked == ["one"], "the journal tells of this node, so the hints wait for it"
+    world.journal("a/two")
+    world.settle(lambda: "two" in looked)
+    assert looked == ["one", "two"]
+    world.settle()
+    assert looked == ["one", "two", "copied"]
+    assert time.monotonic() - hinted_at >= 0.5
+    assert world.indexed(1) == world.listed("a/")
+    monkeypatch.setattr(events, "TOLD_SECONDS", 0.0)
+    world.context.hints.add_object(1, 1, "late")
+    world.events.step()
+    world.settle(lambda: looked[-1] == "late", seconds=0.4)
+
+
+def test_rows_are_marked_in_runs(world: EventWorld) -> None:
+    """Those of others between them are left alone."""
+    world.journal(*(f"a/{number}" for number in range(6)))
+    with world.database.journal() as session:
+        mark_indexed(session, {1, 2, 4, 6})
+    with world.database.read() as session:
+        assert set(session.scalars(select(ObjectEvent.id).where(~ObjectEvent.indexed))) == {3, 5}

@@ -11,7 +11,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime
+from functools import partial
 from multiprocessing.process import BaseProcess
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,13 +24,15 @@ from sqlalchemy.event import listen
 from database.kinds import database_fixture, url_fixture
 from journeys.disks import MIB, disk
 from workspacesio.cli.server.index_worker import IndexWorker
+from workspacesio.cli.server.pulse import Pulse
 from workspacesio.cli.server.state import ServerState
+from workspacesio.cli.server.supervisor import Supervisor
 from workspacesio.database.index_tables import Crawl, IndexCatalogue, IndexLease
 from workspacesio.database.sessions import Database
 from workspacesio.database.tables import Node, Root
 from workspacesio.domain.errors import Unavailable
 from workspacesio.domain.vocabulary import CrawlState
-from workspacesio.index import leases
+from workspacesio.index import leases, worker
 from workspacesio.index.catalogue_tables import ENGINES_OF_A_CATALOGUE
 from workspacesio.index.found import Found
 from workspacesio.index.leases import LOST_SECONDS, STALE_SECONDS, Home, Lease
@@ -251,6 +255,81 @@ def test_a_database_that_goes_away_ends_the_work_and_nothing_else(
     stopped.set()
     thread.join(15)
     assert statuses == [0]
+
+
+# --- a worker that hangs ------------------------------------------------------------------------------------
+
+
+class StuckTask(UpkeepTask):
+    """Its first step ends when the test says so."""
+
+    name = "events"
+    go_on: ClassVar[threading.Event]
+
+    def step(self) -> float:
+        self.go_on.wait(30)
+        return 1.0
+
+
+def test_a_worker_with_a_step_that_does_not_end_ends_itself(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next process goes on: threads can't be ended."""
+    monkeypatch.setattr(worker, "HANG_SECONDS", 0.5)
+    monkeypatch.setattr(worker, "END_SECONDS", 0.2)
+    monkeypatch.setattr(StuckTask, "go_on", threading.Event(), raising=False)
+    state = ServerState(Settings(state_dir=tmp_path), Keyring("x" * 32), database_url)
+    signs: list[float] = []
+    stopped = threading.Event()
+    late = threading.Timer(15, stopped.set)
+    late.start()
+    try:
+        assert IndexWorker(state, (StuckTask,), alive=signs.append).run(stopped) == 1
+    finally:
+        late.cancel()
+        StuckTask.go_on.set()
+    assert "events: it hangs" in caplog.text
+    assert len(signs) >= 3, "it was seen to live until then"
+
+
+def supervise(started: SimpleQueue[int]) -> None:
+    pulse = Pulse()
+
+    def part(beat: Callable[[float], None]) -> int:
+        started.put(os.getpid())
+        while True:
+            beat(1.0)
+            time.sleep(0.05)
+
+    parts = {"index": partial(part, pulse.beat), "other": partial(part, lambda _: None)}
+    Supervisor(parts, pulses={"index": pulse}, pause=0.1).run(lambda: None)
+
+
+def _name(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text().strip()
+
+
+def test_a_part_that_hangs_is_replaced_and_no_other() -> None:
+    """Stopped as by a library that holds the interpreter for ever: it neither ends nor says anything."""
+    context = multiprocessing.get_context("spawn")
+    started: SimpleQueue[int] = context.SimpleQueue()
+    supervising = context.Process(target=supervise, args=(started,))
+    supervising.start()
+    try:
+        first, second = started.get(), started.get()
+        time.sleep(1.5)
+        assert started.empty(), "who gives signs of life is left alone"
+        assert {_name(first), _name(second)} == {"wio index", "wio other"}
+        hangs, other = (first, second) if _name(first) == "wio index" else (second, first)
+        os.kill(hangs, signal.SIGSTOP)
+        wait_until(lambda: not started.empty())
+        assert started.get() not in (hangs, other)
+        with pytest.raises(ProcessLookupError):
+            os.kill(hangs, 0)
+        os.kill(other, 0)
+    finally:
+        supervising.terminate()
+        supervising.join()
 
 
 # --- what lies there at the start ---------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from itertools import islice
 
 import pytest
 
-from workspacesio.index import key_ranges
+from workspacesio.index import crawl_server, key_ranges
 from workspacesio.index.crawl_folder import Known
 from workspacesio.index.crawl_server import ServerWalk
 from workspacesio.index.exclusions import Exclusions
@@ -33,13 +33,19 @@ def server(answer: Answer, folders: Sequence[str] = ()) -> ListKeys:
     return list_keys
 
 
-def walked(list_keys: ListKeys) -> list[str]:
+@pytest.fixture(autouse=True)
+def _slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if pages took their time, so that several ranges are listed at once."""
+    monkeypatch.setattr(crawl_server, "QUICK_PAGE_SECONDS", 0)
+
+
+def walked(list_keys: ListKeys, steps: int = STEPS) -> list[str]:
     """Paths of the objects in the first listings."""
     known = Known(Touches().mark, lambda *_: {})
     walk = ServerWalk(list_keys, "", 1, known, exclusions=Exclusions(()), expected=None)
-    steps = list(islice(walk.walk(), STEPS))
-    assert len(steps) < STEPS, "it has no end"
-    return [one.listing.path + found.name for one in steps if one.listing for found in one.listing.found]
+    met = list(islice(walk.walk(), steps))
+    assert len(met) < steps, "it has no end"
+    return [one.listing.path + found.name for one in met if one.listing for found in one.listing.found]
 
 
 def numbered(number: int) -> list[str]:
@@ -54,6 +60,24 @@ def counted(start_after: str, token: str | None) -> KeyPage:
 
 def test_pages_in_order_are_walked() -> None:
     assert walked(server(counted)) == [key for number in range(10) for key in numbered(number)]
+
+
+@pytest.mark.parametrize(("seconds", "places"), [(0.0, 2), (60.0, 0)])
+def test_only_slow_servers_are_listed_at_several_places(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, places: int
+) -> None:
+    monkeypatch.setattr(crawl_server, "QUICK_PAGE_SECONDS", seconds)
+    starts = []
+
+    def noted(start_after: str, token: str | None) -> KeyPage:
+        if token is None:
+            starts.append(start_after)
+            if start_after:
+                return page([], None)
+        return counted(start_after, token)
+
+    walked(server(noted, ("k0007/", "k0008/")))
+    assert len(starts) == 1 + places
 
 
 def test_bytes_that_are_no_text_have_their_order_too() -> None:
@@ -93,6 +117,33 @@ def test_a_listing_without_order_or_end_is_none(
     monkeypatch.setattr(key_ranges, "WAITS", ())
     with pytest.raises(NodeDown, match="order"):
         walked(server(answer, folders))
+
+
+def endless(start_after: str, token: str | None) -> KeyPage:
+    return page([], str(int(token or 0) + 1))
+
+
+def endless_after_a_key(start_after: str, token: str | None) -> KeyPage:
+    return page([] if token else ["a"], str(int(token or 0) + 1))
+
+
+@pytest.mark.parametrize("answer", [endless, endless_after_a_key])
+@pytest.mark.parametrize("folders", [(), ("k/", "l/")])
+def test_empty_pages_without_end_are_no_listing(answer: Answer, folders: Sequence[str]) -> None:
+    with pytest.raises(NodeDown, match="without a key"):
+        walked(server(answer, folders), steps=3 * key_ranges.MAX_EMPTY_PAGES)
+
+
+def test_some_empty_pages_are_passed_over() -> None:
+    """As where a million versions were deleted."""
+    last = key_ranges.MAX_EMPTY_PAGES
+
+    def sparse(start_after: str, token: str | None) -> KeyPage:
+        number = int(token or 0)
+        keys = [f"k{number:05}"] if number % last == 0 else []
+        return page(keys, str(number + 1) if number < 2 * last else None)
+
+    assert walked(server(sparse), steps=3 * last) == ["k00000", f"k{last:05}", f"k{2 * last:05}"]
 
 
 CONTENTS = (

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -33,6 +34,7 @@ from journeys.disks import MIB, disk
 from workspacesio.database.sessions import sqlite_url
 from workspacesio.domain.errors import Invalid, Unavailable
 from workspacesio.domain.search_query import Everything, HasTag
+from workspacesio.index import engine_feed
 from workspacesio.index.catalogue import Catalogue
 from workspacesio.index.catalogue_changes import CatalogueChanges, LeaseLost
 from workspacesio.index.engine_upkeep import RETIRED_SECONDS, EngineUpkeep
@@ -291,6 +293,82 @@ def test_a_crawl_commits_when_it_is_due(recorder: Recorder, clock: Clock) -> Non
     recorder.sync_folder(1, "", found("x"), [], recorder.mark())
     clock.now += COMMIT_SECONDS
     assert recorder.commit_if_due(), "no transaction stays open for long"
+
+
+@pytest.fixture
+def committing(recorder: Recorder) -> Iterator[Recorder]:
+    """`a` is recorded, and its commit has begun and takes its time."""
+    engine_of(recorder).may_commit.clear()
+    recorder.sync_folder(1, "", found("a"), [], recorder.mark())
+    recorder.commit_beside()
+    yield recorder
+    engine_of(recorder).may_commit.set()
+
+
+def test_recording_goes_on_beside_a_commit(committing: Recorder, clock: Clock) -> None:
+    engine = engine_of(committing)
+    assert paths(committing.catalogue) == ["a"], "what was recorded survives a crash"
+    clock.now += 1
+    committing.put(1, "b", Found("b", 1, 1))
+    committing.flush()
+    assert not engine.committed
+    assert committing.lag_seconds() == 1
+    engine.may_commit.set()
+    committing.commit()
+    assert [entry.path for entry in engine.committed.values()] == ["a", "b"]
+    assert committing.lag_seconds() == 0
+    assert committing.catalogue.engines()[0].holds == committing.catalogue.change_number()
+
+
+def test_what_waits_for_a_commit_is_bounded(committing: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_feed, "WAITING_ENTRIES", 3)
+    for name in ("b", "c"):
+        committing.put(1, name, Found(name, 1, 1))
+        committing.flush()
+    timer = threading.Timer(0.2, engine_of(committing).may_commit.set)
+    timer.start()
+    committing.put(1, "d", Found("d", 1, 1))
+    committing.flush()
+    assert len(engine_of(committing).committed) == 1, "it waited for the commit"
+    timer.join()
+
+
+def test_a_commit_that_failed_beside_is_made_up_for(
+    committing: Recorder, catalogue: Catalogue, installed: Installed, clock: Clock
+) -> None:
+    engine = engine_of(committing)
+    engine.calls_left = 0
+    engine.may_commit.set()
+    assert not committing.commit()
+    assert not engine.committed
+    engine.calls_left = None
+    committing.put(1, "x/b", Found("b", 1, 1))
+    settle(committing, EngineUpkeep(committing, installed, clock=clock), clock)
+    assert engine.committed == all_entries(catalogue)
+    assert len(engine.committed) == 2
+
+
+def test_a_commit_beside_is_noticed_when_it_is_over(committing: Recorder, clock: Clock) -> None:
+    clock.now += 1
+    assert not committing.commit_if_due()
+    assert committing.lag_seconds() == 1
+    engine_of(committing).may_commit.set()
+    for _ in range(1000):
+        committing.commit_if_due()
+        if not committing.lag_seconds():
+            break
+        time.sleep(0.005)
+    assert committing.lag_seconds() == 0
+    assert committing.catalogue.engines()[0].holds == committing.catalogue.change_number()
+
+
+def test_who_lists_ahead_does_not_wait_for_what_is_being_recorded(recorder: Recorder) -> None:
+    marks: list[object] = []
+    with recorder.lock:
+        listing = threading.Thread(target=lambda: marks.append(recorder.mark()), daemon=True)
+        listing.start()
+        listing.join(5)
+        assert marks
 
 
 def test_who_lost_the_lease_writes_nothing(catalogue: Catalogue, installed: Installed, clock: Clock) -> None:

@@ -30,6 +30,7 @@ from workspacesio.domain.search_parsing import parse
 from workspacesio.domain.search_query import AllOf, AnyOf, Folders, Named, Not, Query, Workspaces
 from workspacesio.domain.search_types import extension_of, type_of, year_of
 from workspacesio.index.aggregating import By, aggregate
+from workspacesio.index.asked_depth import asked_depth
 from workspacesio.index.asking import microseconds
 from workspacesio.index.engine import Sort
 from workspacesio.index.opensearch_engine import OpenSearchEngine
@@ -73,6 +74,7 @@ ASKED = (
     *("(raw or k) -ext:tif", "owner:user1", "owner:USER2", "owner:me", "-owner:me", "owner:user9", "public:yes"),
     *("public:no", "node:node1", "-node:node2 k", "root:root1", "root:nothing", "owner:user2 or ext:csv"),
     *("public:yes size:>0", "path:x -(owner:me or name:k)"),
+    *("path:w1", "path:user1/w1/x", "-path:user2/w2/**", "path:user1:w1/x/*", "user2/w1/x/k", "path:w2/x/"),
 )
 
 
@@ -177,6 +179,8 @@ class Asking:
                 return AnyOf(tuple(map(self.resolved, parts)))
             case Not(part):
                 return Not(self.resolved(part))
+            case Named("path", value):
+                return AnyOf(tuple(self._printed(value)))
             case Named(field, value):
                 world = self.searched.world
                 has: dict[str, Callable[[int], bool]] = {
@@ -190,6 +194,19 @@ class Asking:
                 return Workspaces(frozenset(filter(has[field], world.workspaces)))
             case _:
                 return query
+
+    def _printed(self, pattern: str) -> Iterator[Query]:
+        """With the workspace in front, as it would be printed: without the owner if that is the caller."""
+        for workspace in self.searched.world.workspaces:
+            reference = self.searched.reference(workspace)
+            owner, _, name = reference.partition("/")
+            fronts = [f"{reference}/", f"{owner}:{name}/"]
+            if owner == f"user{self.user}":
+                fronts.append(f"{name}/")
+            for front in fronts:
+                if f"{pattern}/".startswith(front):
+                    inside = parse(f"path:/{pattern[len(front) :]}", 0)
+                    yield AllOf((Workspaces(frozenset({workspace})), inside))
 
     def _root(self, workspace: int) -> Any:
         world = self.searched.world
@@ -230,7 +247,10 @@ class Asking:
             kept = self.searched.objects[one.workspace_id, one.path]
             assert (one.size, one.modified, one.etag) == (kept.size, kept.modified, kept.etag)
         if sort is not Sort.RELEVANCE:
-            values: list[Any] = [getattr(one, sort.value) for one in found]
+            values: list[Any] = [
+                f"{one.owner}/{one.workspace}/{one.path}" if sort is Sort.PATH else getattr(one, sort.value)
+                for one in found
+            ]
             assert values == sorted(values, reverse=descending)
 
     def check_facets(self, text: str) -> None:
@@ -247,17 +267,17 @@ class Asking:
             now=self.searched.now,
         )
         assert (answer.total, answer.bytes) == (len(expected), sum(entry.size for entry in expected.values()))
-        for by, key in self._keys(depth).items():
+        asked = self.resolved(parse(text, microseconds(self.searched.now)))
+        for by, key in self._keys(depth + asked_depth(asked, self.index.catalogue)).items():
             counts: Counter[str] = Counter()
             amounts: Counter[str] = Counter()
             for entry in expected.values():
                 counts[key(entry)] += 1
                 amounts[key(entry)] += entry.size
-            left = ("", counts.pop("", 0), amounts.pop("", 0)) if by is By.FOLDER else ("", 0, 0)
             view = answer.facets[by]
             shown = {bucket.key: (bucket.count, bucket.bytes) for bucket in view.buckets}
             assert shown == {one: (counts[one], amounts[one]) for one in counts}
-            assert (view.others_count, view.others_bytes) == left[1:]
+            assert (view.others_count, view.others_bytes) == (0, 0)
             assert list(view.buckets) == sorted(view.buckets, key=lambda bucket: (-bucket.count, bucket.key))
 
     def _keys(self, depth: int) -> dict[By, Callable[[EntryFields], str]]:
@@ -281,7 +301,7 @@ class Asking:
         folder = self.random.choice(["", "x", "x/y/", "xy", "nothing/"])
         known = workspace in self.searched.world.workspaces
         reference = self.searched.reference(workspace) if known else f"user1/{self.searched.names[workspace]}"
-        text = f'in:"{reference.replace("/", ":")}/{folder}" -path:x/k'
+        text = f'in:"{reference.replace("/", ":")}/{folder}" -path:/x/k'
 
         def ask() -> Any:
             return search(
@@ -296,7 +316,7 @@ class Asking:
         query = AllOf(
             (
                 Folders(frozenset({self.searched.folder_number(workspace, below)})),
-                parse("-path:x/k", 0),
+                parse("-path:/x/k", 0),
             )
         )
         expected = [place for place, entry in self.readable.items() if matches(query, entry)]

@@ -49,7 +49,7 @@ def test_a_colleague_finds_exactly_what_is_shared(each_database: Service) -> Non
     ada.wio("root", "import", "existing", "plates", "plates-2")
     everything = files_below(plates, "ada/plates") | files_below(f"{plates}-2", "ada/plates-2")
     soon(lambda: found(ada) == everything)
-    soon(lambda: ada.run("search", "plate", "--count").stderr == "")
+    soon(lambda: ada.run("search", "name:plate", "--count").stderr == "")
 
     assert found(bob) == set()
     ada.wio("share", "plates", "bob")

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from workspacesio.api.dependencies import SignedIn
 from workspacesio.api.fields import AfterId, Body, Id, Instant, Line, Name, Page
+from workspacesio.api.query_parameters import KnownParameters
 from workspacesio.domain.vocabulary import CrawlReason, CrawlState
 from workspacesio.services.crawl_requests import MAX_RATE
 from workspacesio.services.crawls import (
@@ -18,7 +19,7 @@ from workspacesio.services.crawls import (
     start_crawl,
 )
 
-router = APIRouter(prefix="/crawls", tags=["index"])
+router = APIRouter(prefix="/crawls", tags=["index"], dependencies=[KnownParameters])
 
 Rate = Annotated[int, Field(ge=1, le=MAX_RATE)]
 """Entries a second, at most."""
@@ -35,7 +36,8 @@ class CrawlRequest(Body):
 class CrawlAnswer(BaseModel):
     """`workspace` is None for a crawl of the whole root. What counts: `entries` and `bytes` seen so far, of them
     `new`, `changed` and `unchanged`, and `gone` that the index held and that are no more. `not_indexed`: how many
-    could not be taken in, by reason. `problem`: why it failed.
+    could not be taken in, by reason; `kept`: how many files and folders could not be looked at, by reason, and are
+    found as they were before. `problem`: why it failed.
     """
 
     id: int
@@ -59,11 +61,12 @@ class CrawlAnswer(BaseModel):
     entries_per_second: float | None
     seconds_left: float | None
     not_indexed: dict[str, int]
+    kept: dict[str, int]
     problem: str | None
 
     @classmethod
     def of(cls, view: CrawlView) -> "CrawlAnswer":
-        named = {"root", "workspace", "requested_by", "not_indexed"}
+        named = {"root", "workspace", "requested_by", "not_indexed", "kept"}
         return cls.model_validate(
             {name: getattr(view if name in named else view.crawl, name) for name in cls.model_fields}
         )

@@ -13,10 +13,11 @@ _LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
 class Remark(BaseModel):
-    """`code` is stable and meant for programs, `message` is a sentence for people."""
+    """`code` is stable and meant for programs, `message` is a sentence for people. `roots`: which it is about."""
 
     code: str
     message: str
+    roots: list[str] = []
 
 
 class Counted(BaseModel):
@@ -32,7 +33,7 @@ class Counted(BaseModel):
 
 
 def remarks(notes: Iterable[Note]) -> list[Remark]:
-    return [Remark(code=note.code, message=note.sentence) for note in notes]
+    return [Remark(code=note.code, message=note.sentence, roots=list(note.roots)) for note in notes]
 
 
 def instant(microseconds: int) -> datetime:

@@ -8,13 +8,14 @@ from pydantic import BaseModel
 from workspacesio.api.dependencies import SignedIn
 from workspacesio.api.fields import AfterId, Body, Id, Instant, Name, Page
 from workspacesio.api.index_answers import Remark, remarks
+from workspacesio.api.query_parameters import KnownParameters
 from workspacesio.database.index_tables import Crawl
 from workspacesio.domain.vocabulary import CrawlState, IndexLevel
 from workspacesio.index.freshness import KeptBy
 from workspacesio.index.status import IndexState, RootStatus, Whole, index_status
 from workspacesio.services.index_work import IndexWork, list_work, rebuild, show_work, verify
 
-router = APIRouter(prefix="/index", tags=["index"])
+router = APIRouter(prefix="/index", tags=["index"], dependencies=[KnownParameters])
 
 
 class VerifyRequest(Body):
@@ -53,8 +54,9 @@ class CrawlOfRoot(BaseModel):
 
 class RootIndex(BaseModel):
     """`kept_by`: how changes are heard of between crawls, None while that isn't known; `problem`: why it is no
-    better. `lag_seconds`: how old the oldest change may be that isn't found yet; None: not known. `unread_objects`
-    and `unread_bytes`: of the objects that are indexed, those whose metadata or content is to be read still.
+    better. `lag_seconds`: how old the oldest change may be that isn't found yet; None: not known, or there is no
+    workspace. `unread_objects` and `unread_bytes`: of the objects that are indexed, those whose metadata or
+    content is to be read still.
     """
 
     root: str
@@ -73,10 +75,13 @@ class RootIndex(BaseModel):
 
 
 class IndexAnswer(BaseModel):
-    """`whole` is for administrators, `roots` are those that the caller manages."""
+    """`whole` is for administrators, `roots` are those that the caller manages. `notes`: what would have more of
+    their contents be read.
+    """
 
     state: IndexState
     incomplete: list[Remark]
+    notes: list[Remark]
     whole: WholeIndex | None
     roots: list[RootIndex]
 
@@ -112,6 +117,7 @@ def show_index(call: SignedIn) -> IndexAnswer:
         return IndexAnswer(
             state=status.state,
             incomplete=remarks(status.incomplete),
+            notes=remarks(status.notes),
             whole=None if status.whole is None else _whole(status.whole),
             roots=[_root(root) for root in status.roots],
         )

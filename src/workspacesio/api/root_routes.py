@@ -9,9 +9,12 @@ from sqlalchemy.orm import Session
 from workspacesio.api.dependencies import SignedIn
 from workspacesio.api.enforcement import Settled, enforced_on
 from workspacesio.api.fields import MAX_ID, Body, Line, Name, Names, RootTypeWord
+from workspacesio.api.index_answers import Remark, remarks
 from workspacesio.domain.errors import Conflict, NotFound
 from workspacesio.domain.vocabulary import CreatePolicy, IndexLevel, RootType
 from workspacesio.index.extraction.costs import told_cost
+from workspacesio.index.level_changes import level_changed, level_of
+from workspacesio.index.notes import Note
 from workspacesio.services.actors import Actor
 from workspacesio.services.node_effects import marked, settle
 from workspacesio.services.root_indexing import change_indexing, shown_indexing
@@ -99,7 +102,9 @@ class RootView(BaseModel):
 
 
 class ChangedRoot(RootView, Settled):
-    """The root, and where the change is enforced."""
+    """The root, and where the change is enforced. `notes`: what another level of indexing means for it."""
+
+    notes: list[Remark]
 
 
 @router.get("")
@@ -158,6 +163,7 @@ def set_root(call: SignedIn, name: Name, change: RootChange) -> ChangedRoot:
     """Change who creates workspaces, manages or reads (public or private), and what is indexed."""
     policy, creators = _policy(change.create)
     with call.write() as (session, actor, now):
+        level_before = level_of(session, name)
         if change.indexing is not None:
             asked = change.indexing.model_dump(exclude_unset=True)
             try:
@@ -178,7 +184,12 @@ def set_root(call: SignedIn, name: Name, change: RootChange) -> ChangedRoot:
             )
         view = _shown(session, actor, found)
         concerned = marked(session)
-    return ChangedRoot(**dict(view), enforced=enforced_on(call.visit.context, concerned))
+    notes: list[Note] = []
+    if change.indexing is not None and change.indexing.level is not None and level_before is not None:
+        with call.read() as (session, _, _):
+            notes = level_changed(session, call.index, root_id=view.id, before=level_before)
+    enforced = enforced_on(call.visit.context, concerned)
+    return ChangedRoot(**dict(view), enforced=enforced, notes=remarks(notes))
 
 
 @router.delete("/{name}", status_code=204)

@@ -10,13 +10,14 @@ from pydantic import BaseModel, StringConstraints
 from workspacesio.api.dependencies import Call, SignedIn, Step
 from workspacesio.api.fields import MAX_PAGE, Id, Instant, Line
 from workspacesio.api.index_answers import Counted, Remark, instant, remarks
+from workspacesio.api.query_parameters import KnownParameters
 from workspacesio.domain.errors import Invalid
 from workspacesio.index import aggregating, searching, sizes
 from workspacesio.index.aggregating import By, FacetView
 from workspacesio.index.engine import Sort
 from workspacesio.index.searching import FoundEntry
 
-router = APIRouter(tags=["index"])
+router = APIRouter(tags=["index"], dependencies=[KnownParameters])
 
 Text = Annotated[
     str, Query(description="A query, such as `plate ext:csv size:>1MB`; nothing asks for everything.")
@@ -62,7 +63,8 @@ class SearchAnswer(Counted):
 
 
 class Bucket(BaseModel):
-    """`key` is an extension, type, username, `owner/workspace`, `owner/workspace/folder/` or a year."""
+    """`key` is an extension, type, username, `owner/workspace`, `owner/workspace/folder/` or a year; "" is no
+    extension, an unknown type, or in no folder that lies as deep."""
 
     key: str
     count: int
@@ -148,7 +150,12 @@ def aggregate(
     ] = "",
     top: Annotated[int, Query(ge=1, le=MAX_PAGE, description="How many buckets of each facet.")] = 100,
     depth: Annotated[
-        int, Query(ge=1, le=aggregating.MAX_DEPTH, description="How deep folders lie; 1: right in the workspace.")
+        int,
+        Query(
+            ge=1,
+            le=aggregating.MAX_DEPTH,
+            description="How deep folders lie below the one that `in:` or `path:` names, or the workspace.",
+        ),
     ] = 1,
 ) -> AggregateAnswer:
     """Exact numbers of objects and bytes that the query fits, in all and by facets."""

@@ -27,6 +27,15 @@ def add_root(parser: argparse.ArgumentParser, name: str = "--root", **settings: 
     action.completer = complete_root  # type: ignore[attr-defined]
 
 
+def how_many(text: str) -> int:
+    """The value of --limit; raises argparse.ArgumentTypeError."""
+    if not text.isascii() or not text.isdecimal() or int(text) == 0:
+        import argparse
+
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of results; write 1 or more")
+    return int(text)
+
+
 def complete_root(prefix: str, **_: Any) -> list[str]:
     """For argcomplete: the roots that begin with what was typed."""
     from workspacesio.cli.completion import root_names

@@ -7,10 +7,25 @@ import sys
 from typing import Any
 
 from workspacesio.cli import output
-from workspacesio.cli.arguments import add_json, add_root, add_workspace
+from workspacesio.cli.arguments import add_json, add_root, add_workspace, how_many
 from workspacesio.cli.client import Client, segment, signed_in
 from workspacesio.cli.crawl_progress import follow
 from workspacesio.cli.errors import CommandError, UsageError
+
+_STATES = {
+    "queued": "waits for the worker",
+    "running": "is running",
+    "paused": "is paused",
+}
+
+_WHY = {
+    "import": "an import",
+    "create": "a new workspace",
+    "settings": "changed settings",
+    "schedule": "the schedule",
+    "unheard": "missed changes",
+}
+"""Who wants a crawl that nobody asked for."""
 
 MAX_RATE = 10_000_000
 """As of the service, which is not imported here: commands start quickly."""
@@ -35,16 +50,23 @@ def start(arguments: argparse.Namespace) -> int:
     if arguments.json:
         output.print_json(crawl)
         return 0
-    waits = "waits for the worker" if crawl["state"] == "queued" else f"is {crawl['state']} already"
-    print(f"Crawl {crawl['id']} of {place(crawl)} {waits}; {_status_command(crawl)} shows how far it is.")
+    print(f"Crawl {crawl['id']} of {place(crawl)} {_begins(client, crawl, asked)}; {_shows(crawl)}.")
     return 0
+
+
+def _begins(client: Client, crawl: dict[str, Any], asked: dict[str, Any]) -> str:
+    """What becomes of a crawl that was asked for: it may have been paused, or wait for one that runs."""
+    if crawl["started_at"]:
+        return "goes on where it was"
+    running = [one["id"] for one in client.get("/crawls", limit=20, **asked) if one["state"] == "running"]
+    return f"waits until crawl {running[0]} has ended" if running else _STATES.get(crawl["state"], crawl["state"])
 
 
 def status_arguments(parser: argparse.ArgumentParser) -> None:
     _place(parser, needed=False)
     parser.add_argument("--wait", action="store_true", help="follow the last one until it has ended")
     parser.add_argument(
-        "--limit", type=int, default=20, metavar="N", help="how many, newest first (default: %(default)s)"
+        "--limit", type=how_many, default=20, metavar="N", help="how many, newest first (default: %(default)s)"
     )
     add_json(parser)
 
@@ -61,31 +83,31 @@ def status(arguments: argparse.Namespace) -> int:
         output.print_json(crawls)
         return 0
     output.print_table(
-        ["CRAWL", "OF", "STATE", "ENTRIES", "SIZE", "NEW", "CHANGED", "GONE", "WHEN", "BY", "LEFT"],
+        ["CRAWL", "OF", "STATE", "ENTRIES", "SIZE", "NEW", "CHANGED", "GONE", "WHEN", "WANTED BY", "TIME LEFT"],
         [
             [
                 crawl["id"],
                 place(crawl),
                 crawl["state"],
-                crawl["entries"],
+                output.number(crawl["entries"]),
                 output.size(crawl["bytes"]),
-                crawl["new"],
-                crawl["changed"],
-                crawl["gone"],
+                output.number(crawl["new"]),
+                output.number(crawl["changed"]),
+                output.number(crawl["gone"]),
                 output.ago(crawl["ended_at"] or crawl["started_at"] or crawl["created_at"]),
-                crawl["requested_by"] or crawl["reason"],
+                crawl["requested_by"] or _WHY.get(crawl["reason"], crawl["reason"]),
                 _left(crawl),
             ]
             for crawl in crawls
         ],
-        empty="There is no crawl that you may see; `wio crawl start WORKSPACE|--root ROOT` makes one.",
+        empty=f"There is no crawl that you may see; `wio crawl start {_typed(asked)}` makes one.",
     )
     sys.stdout.flush()
     for crawl in crawls:
         if crawl["problem"]:
             print(f"wio: crawl {crawl['id']}: {output.safe(crawl['problem'])}", file=sys.stderr)
     if meant is not None:
-        print_not_indexed(meant)
+        print_not_indexed(meant, f"Crawl {meant['id']}: ")
     return 0
 
 
@@ -97,10 +119,12 @@ def pause(arguments: argparse.Namespace) -> None:
     """`wio crawl pause`: it goes on from where it is."""
     asked = _asked(arguments)
     client = signed_in()
-    crawl = _open_crawl(client, asked, ("queued", "running"), "nothing is crawling there")
+    crawl, already = _open_crawl(client, asked, ("queued", "running"), ("paused",), "nothing is crawling there")
+    if already:
+        print(f"Crawl {crawl['id']} of {place(crawl)} is paused already; {_resumes(crawl)} where it is.")
+        return
     paused = client.post(f"/crawls/{crawl['id']}/pause")
-    on = _status_command(paused).replace("status", "resume")
-    print(f"Crawl {paused['id']} of {place(paused)} is paused; {on} goes on where it is.")
+    print(f"Crawl {paused['id']} of {place(paused)} is paused; {_resumes(paused)} where it is.")
 
 
 def resume_arguments(parser: argparse.ArgumentParser) -> None:
@@ -111,9 +135,12 @@ def resume(arguments: argparse.Namespace) -> None:
     """`wio crawl resume`."""
     asked = _asked(arguments)
     client = signed_in()
-    crawl = _open_crawl(client, asked, ("paused",), "no crawl is paused there")
+    crawl, already = _open_crawl(client, asked, ("paused",), ("running", "queued"), "no crawl is paused there")
+    if already:
+        print(f"Crawl {crawl['id']} of {place(crawl)} {_STATES[crawl['state']]} already; {_shows(crawl)}.")
+        return
     resumed = client.post(f"/crawls/{crawl['id']}/resume")
-    print(f"Crawl {resumed['id']} of {place(resumed)} goes on.")
+    print(f"Crawl {resumed['id']} of {place(resumed)} goes on; {_shows(resumed)}.")
 
 
 def rate(text: str) -> int:
@@ -130,10 +157,18 @@ def place(crawl: dict[str, Any]) -> str:
     return output.safe(crawl["workspace"] or f"the root {crawl['root']}")
 
 
-def print_not_indexed(crawl: dict[str, Any]) -> None:
+def print_not_indexed(crawl: dict[str, Any], which: str = "") -> None:
     """What a crawl found and couldn't take in, by reason."""
     for reason, count in crawl["not_indexed"].items():
-        print(f"Not indexed: {count:,} × {output.safe(reason)}", file=sys.stderr)
+        print(f"{which}Not indexed: {count:,} × {output.safe(reason)}", file=sys.stderr)
+    for reason, count in crawl["kept"].items():
+        print(f"{which}Found as before: {count:,} × {output.safe(reason)}", file=sys.stderr)
+    if crawl["kept"]:
+        print(
+            "wio: let the service read what it can't, or leave it out with "
+            f"`wio root set {output.safe(crawl['root'])} --exclude PATTERN`.",
+            file=sys.stderr,
+        )
 
 
 def _place(parser: argparse.ArgumentParser, *, needed: bool = True) -> None:
@@ -155,12 +190,33 @@ def _asked(arguments: argparse.Namespace) -> dict[str, Any]:
     return {}
 
 
-def _open_crawl(client: Client, asked: dict[str, Any], states: tuple[str, ...], none: str) -> dict[str, Any]:
+def _open_crawl(
+    client: Client, asked: dict[str, Any], states: tuple[str, ...], reached: tuple[str, ...], none: str
+) -> tuple[dict[str, Any], bool]:
+    """A crawl in one of the states, or else one that was brought where it is to go already, and whether it was.
+
+    Raises CommandError, which says how the last one ended.
+    """
     crawls = client.pages("/crawls", "id", limit=50, **asked)
-    crawl = _meant([one for one in crawls if one["state"] in states], asked)
-    if crawl is not None:
-        return crawl
-    raise CommandError(f"{none}; `wio crawl status` shows what is.")
+    for wanted in (states, reached):
+        crawl = _meant([one for one in crawls if one["state"] in wanted], asked)
+        if crawl is not None:
+            return crawl, wanted is reached
+    last = _meant(crawls, asked)
+    if last is None:
+        raise CommandError(f"{none}, nor was anything before; `wio crawl start {_typed(asked)}` begins a crawl.")
+    how = "failed" if last["state"] == "failed" else "was done"
+    ended = f"crawl {last['id']} {how} {output.ago(last['ended_at'])}"
+    raise CommandError(f"{none}: {ended}; `wio crawl start {_typed(asked)}` begins another.")
+
+
+def _typed(asked: dict[str, Any]) -> str:
+    """The place as it is typed."""
+    import shlex
+
+    if "root" in asked:
+        return f"--root {shlex.quote(output.safe(asked['root']))}"
+    return shlex.quote(output.safe(asked["workspace"])) if asked else "WORKSPACE|--root ROOT"
 
 
 def _meant(crawls: list[dict[str, Any]], asked: dict[str, Any]) -> dict[str, Any] | None:
@@ -173,7 +229,7 @@ def _wait(client: Client, crawl: dict[str, Any], *, as_json: bool) -> int:
     try:
         ended = follow(lambda: _again(client, crawl), place(crawl))
     except KeyboardInterrupt:
-        print(f"wio: the crawl goes on; {_status_command(crawl)} shows how far it is.", file=sys.stderr)
+        print(f"wio: the crawl goes on; {_shows(crawl)}.", file=sys.stderr)
         raise
     if as_json:
         output.print_json(ended)
@@ -184,7 +240,11 @@ def _wait(client: Client, crawl: dict[str, Any], *, as_json: bool) -> int:
 
 
 def _again(client: Client, crawl: dict[str, Any]) -> dict[str, Any]:
+    """As it is now; `ahead` is the id of the one that goes first, as far as the caller sees it."""
     answer: dict[str, Any] = client.get(f"/crawls/{segment(str(crawl['id']))}")
+    if answer["state"] == "queued":
+        running = [one["id"] for one in client.get("/crawls", limit=50) if one["state"] == "running"]
+        answer["ahead"] = next(iter(running), None)
     return answer
 
 
@@ -193,9 +253,7 @@ def summary(crawl: dict[str, Any]) -> str:
     if crawl["state"] == "failed":
         return f"The crawl of {place(crawl)} failed: {output.safe(crawl['problem'])}"
     if crawl["state"] == "paused":
-        return (
-            f"The crawl of {place(crawl)} is paused; {_status_command(crawl).replace('status', 'resume')} goes on."
-        )
+        return f"The crawl of {place(crawl)} is paused; {_resumes(crawl)}."
     took = f" in {output.lasting(crawl['seconds'])}" if crawl["seconds"] >= 1 else ""
     return (
         f"The crawl of {place(crawl)} is done: {crawl['entries']:,} entries, "
@@ -210,8 +268,13 @@ def _left(crawl: dict[str, Any]) -> str:
     return f"about {output.lasting(crawl['seconds_left'])}"
 
 
-def _status_command(crawl: dict[str, Any]) -> str:
-    import shlex
+def _shows(crawl: dict[str, Any]) -> str:
+    return f"`wio crawl status {_typed(_place_of(crawl))}` shows how far it is"
 
-    of = crawl["workspace"] or f"--root {shlex.quote(crawl['root'])}"
-    return f"`wio crawl status {output.safe(of)}`"
+
+def _resumes(crawl: dict[str, Any]) -> str:
+    return f"`wio crawl resume {_typed(_place_of(crawl))}` goes on"
+
+
+def _place_of(crawl: dict[str, Any]) -> dict[str, Any]:
+    return {"workspace": crawl["workspace"]} if crawl["workspace"] else {"root": crawl["root"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from typing import Any
@@ -27,16 +28,19 @@ def follow(look: Callable[[], dict[str, Any]], of: str) -> dict[str, Any]:
     terminal = sys.stderr.isatty()
     pause = FIRST_SECONDS
     last = time.monotonic()
+    said = ""
     try:
         while True:
             crawl = look()
             if crawl["state"] not in OPEN:
                 return crawl
             if terminal:
-                print(f"\r\x1b[K{line(crawl, of)}", end="", file=sys.stderr, flush=True)
+                print(f"\r\x1b[K{fitting(crawl, of)}", end="", file=sys.stderr, flush=True)
             elif time.monotonic() - last >= PLAIN_SECONDS:
-                print(line(crawl, of), file=sys.stderr, flush=True)
-                last = time.monotonic()
+                now = line(crawl, of)
+                if now != said:
+                    print(now, file=sys.stderr, flush=True)
+                said, last = now, time.monotonic()
             time.sleep(pause)
             pause = min(TERMINAL_SECONDS, pause * 1.5)
     finally:
@@ -44,10 +48,22 @@ def follow(look: Callable[[], dict[str, Any]], of: str) -> dict[str, Any]:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
+def fitting(crawl: dict[str, Any], of: str) -> str:
+    """The line as far as the terminal is wide: one that goes on below could not be written over."""
+    room = shutil.get_terminal_size().columns - 1
+    whole = line(crawl, of)
+    if output.columns(whole) > room:
+        whole = whole.removeprefix(f"{of}: ")
+    while output.columns(whole) > room:
+        whole = whole[:-1]
+    return whole
+
+
 def line(crawl: dict[str, Any], of: str) -> str:
     """Entries, bytes, the rate and the time that is left, as far as they are known."""
     if crawl["state"] == "queued":
-        return f"{of}: waiting for the worker"
+        ahead = crawl.get("ahead")
+        return f"{of}: waiting until crawl {ahead} has ended" if ahead else f"{of}: waiting for the worker"
     parts = [f"{of}: {crawl['entries']:,} entries, {output.size(crawl['bytes'])}"]
     if crawl["entries_per_second"]:
         parts.append(f"{round(crawl['entries_per_second']):,} a second")

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from typing import Any
 
 from workspacesio.cli import output, search_output
 from workspacesio.cli.arguments import add_json, add_workspace
 from workspacesio.cli.client import signed_in
+from workspacesio.cli.errors import CommandError
+
+NO_SUM = ("not_indexed", "not_crawled", "nothing_stored")
+"""Where the index holds nothing for one of these reasons, 0 would be no answer."""
 
 MAX_DEPTH = 20
 """Of the API."""
 
 
 def du_arguments(parser: argparse.ArgumentParser) -> None:
-    add_workspace(parser, "place", metavar="WORKSPACE[/PATH]")
+    add_workspace(parser, "place", metavar="WORKSPACE[/PATH]", help="a workspace, a folder in it, or an object")
     parser.add_argument(
         "--depth", type=_depth, default=0, metavar="N", help="folders below it too, so many levels (default: 0)"
     )
@@ -23,11 +28,17 @@ def du_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def du(arguments: argparse.Namespace) -> None:
-    """`wio du`: a look-up, however much lies there."""
+    """`wio du`: a look-up, however much lies there. Raises CommandError where nothing is known of it."""
     client = signed_in()
     meant = client.get("/workspaces/resolve", reference=arguments.place, purpose="read")
     path = f"/workspaces/{meant['workspace']['id']}/sizes"
     answer = client.get(path, path=meant["path"] or None, depth=arguments.depth or None)
+    unknown = [one["message"] for one in answer["incomplete"] if one["code"] in NO_SUM]
+    if unknown and not answer["objects"]:
+        raise CommandError(
+            f"{output.safe(unknown[0])} So there is no sum of {output.safe(arguments.place)}; `wio mc du "
+            f"{output.safe(shlex.quote(arguments.place))}` counts what is stored now."
+        )
     search_output.print_incomplete(answer)
     if arguments.json:
         output.print_json(answer)

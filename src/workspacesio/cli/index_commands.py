@@ -98,7 +98,7 @@ def _print_whole(index: dict[str, Any]) -> None:
             ("engine", whole["engine"]),
             ("entries", _number(whole["entries"])),
             ("objects", _number(whole["objects"])),
-            ("of", output.size(whole["bytes"])),
+            ("size", output.size(whole["bytes"])),
             ("engine on disk", output.size(whole["engine_bytes_on_disk"])),
             ("catalogue on disk", output.size(whole["catalogue_bytes_on_disk"])),
             ("behind", f"{whole['behind']:,} changes" if whole["behind"] else None),
@@ -122,7 +122,7 @@ def _root(root: dict[str, Any]) -> list[object]:
     return [
         root["root"],
         f"{root['level']}, {root['unread_objects']:,} to read" if root["unread_objects"] else root["level"],
-        root["objects"],
+        output.number(root["objects"]),
         output.size(root["bytes"]),
         KEPT_BY.get(root["kept_by"], "-"),
         "-" if root["lag_seconds"] is None else output.lasting(root["lag_seconds"]),

@@ -12,7 +12,18 @@ from typing import Any
 
 def print_json(value: Any) -> None:
     """Indented JSON with the characters that were meant."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    print(json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """As `print_json` prints it. What could move a terminal's cursor or turn its text is spelled `\\u009b`."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() or character == "\n" else json.dumps(character)[1:-1]
+        for character in text
+    ).replace("\x7f", "\\u007f")
 
 
 def safe(text: object) -> str:
@@ -25,6 +36,17 @@ def safe(text: object) -> str:
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in spelled)
 
 
+class Right(str):
+    """A cell that stands to the right, such as a size with its unit."""
+
+    __slots__ = ()
+
+
+def number(count: int | None) -> Right | None:
+    """As people read it: 1234567 gives '1,234,567'."""
+    return None if count is None else Right(f"{count:,}")
+
+
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
     """Columns under headings, or the sentence `empty`. Numbers, and what has none, stand to the right."""
     given = [list(row) for row in rows]
@@ -32,7 +54,7 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, em
     if not table:
         print(empty)
         return
-    right = [all(isinstance(row[index], int | None) for row in given) for index in range(len(headings))]
+    right = [all(isinstance(row[index], int | Right | None) for row in given) for index in range(len(headings))]
     widths = [max(map(columns, column)) for column in zip(headings, *table, strict=True)]
     for row in [list(headings), *table]:
         cells = [
@@ -62,16 +84,16 @@ def columns(text: str) -> int:
     )
 
 
-def size(count: int | None) -> str | None:
+def size(count: int | None) -> Right | None:
     """Bytes in the largest binary unit: 1536 gives '1.5 KiB'."""
     if count is None:
         return None
     amount = float(count)
     for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
         if amount < 1024:
-            return f"{count} B" if unit == "B" else f"{amount:.1f} {unit}"
+            return Right(f"{count} B" if unit == "B" else f"{amount:.1f} {unit}")
         amount /= 1024
-    return f"{amount:.1f} PiB"
+    return Right(f"{amount:.1f} PiB")
 
 
 def when(moment: str | None) -> str | None:

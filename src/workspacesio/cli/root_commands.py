@@ -134,6 +134,8 @@ def change(arguments: argparse.Namespace) -> None:
     if fields["indexing"] is not None:
         print(f"{name} is indexed as follows; `wio crawl status --root {name}` shows what is made of it.")
         output.print_fields(root_indexing.fields(root["indexing"]))
+        for one in root["notes"]:
+            print(output.safe(one["message"]))
 
 
 def _indexing(root: dict[str, Any]) -> dict[str, Any]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from typing import Any
 
 from workspacesio.cli import output, search_output
-from workspacesio.cli.arguments import add_json
+from workspacesio.cli.arguments import add_json, how_many
 from workspacesio.cli.client import PAGE, Client, signed_in
 from workspacesio.cli.errors import Refused, UsageError
 
@@ -17,10 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FACETS = ("ext", "type", "owner", "workspace", "folder", "year")
+FACETS_MEANT = {"extension": "ext", "extensions": "ext", "user": "owner", "date": "year", "path": "folder"}
 LIMIT = 50
+FACET_LIMIT = 10
+"""Rows of each facet that a person reads."""
+MAX_DEPTH = 20
+"""Of the API."""
 MAX_CHARACTERS = 2000
 """Of the API. Much longer ones would not even reach it."""
-TAKE_A_VALUE = ("--sort", "--limit")
+TAKE_A_VALUE = ("--sort", "--limit", "--depth")
 SHORT_OPTIONS = ("-0", "-h")
 
 EPILOG = """\
@@ -49,10 +53,16 @@ def search_arguments(parser: argparse.ArgumentParser) -> None:
     order.add_argument("--oldest", action="store_true", help="the oldest first: --sort modified --reverse")
     length = parser.add_mutually_exclusive_group()
     length.add_argument(
-        "--limit", type=_limit, default=LIMIT, metavar="N", help="how many are shown (default: %(default)s)"
+        "--limit",
+        type=how_many,
+        metavar="N",
+        help=f"how many are shown (default: {LIMIT}, {FACET_LIMIT} rows of a facet, every one with --paths)",
     )
     length.add_argument("--all", action="store_true", help="show every one")
     parser.add_argument("--highlight", action="store_true", help="show the lines of contents that match")
+    parser.add_argument(
+        "--problems", action="store_true", help="show why contents could not be read, below each (--json has it)"
+    )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--count", action="store_true", help="print how many there are, exactly, and nothing else")
     what.add_argument(
@@ -63,7 +73,13 @@ def search_arguments(parser: argparse.ArgumentParser) -> None:
         help="print objects and bytes by extension, type and so on instead of single objects",
     )
     what.add_argument(
-        "--paths", action="store_true", help="print owner/workspace/path, one a line, as `wio mc` takes it"
+        "--paths", action="store_true", help="print owner/workspace/path of every one, as `wio mc` takes it"
+    )
+    parser.add_argument(
+        "--depth",
+        type=_depth,
+        metavar="N",
+        help="with --facets: folders N levels below the workspace, or below what in: or path: names (default: 1)",
     )
     parser.add_argument("-0", "--null", action="store_true", help="end each path with a NUL instead: for xargs -0")
     add_json(parser)
@@ -80,7 +96,7 @@ def search_typed(typed: Sequence[str]) -> list[str]:
         if word == "--":
             query += rest
             break
-        if word == "--facets" and rest and set(rest[0].split(",")) <= {*FACETS, ""}:
+        if word == "--facets" and rest and _means_facets(rest[0]):
             options.append(f"{word}={rest.pop(0)}")
         elif word in TAKE_A_VALUE:
             options += [word, *rest[:1]]
@@ -92,9 +108,19 @@ def search_typed(typed: Sequence[str]) -> list[str]:
     return [*options, "--", *query]
 
 
+def _means_facets(word: str) -> bool:
+    """Whether a word behind --facets is its value, though perhaps a wrong one, and not of the query."""
+    pieces = set(word.split(","))
+    if pieces <= {*FACETS, ""} or (len(pieces) > 1 and pieces & set(FACETS)):
+        return True
+    return word in FACETS_MEANT or word.removesuffix("s") in FACETS
+
+
 def search(arguments: argparse.Namespace) -> int:
     """`wio search`: exit status 1 where a path can't be printed on a line of its own, 2 for a wrong query."""
     text = " ".join(arguments.query)
+    if arguments.depth and not arguments.facets:
+        raise UsageError("--depth is for --facets; `wio du --depth` sums up folders.")
     if arguments.null and not arguments.paths:
         raise UsageError("-0 is for --paths.")
     if arguments.json and arguments.paths:
@@ -128,28 +154,42 @@ def _facets(client: Client, text: str, arguments: argparse.Namespace) -> int:
     by = [word.strip() for word in arguments.facets.split(",") if word.strip()]
     unknown = [word for word in by if word not in FACETS]
     if unknown or not by:
+        meant = next((FACETS_MEANT.get(one) or one.removesuffix("s") for one in unknown), "")
+        hint = f"did you mean {meant}" if meant in FACETS else "write the query before it"
         raise UsageError(
-            f"--facets takes some of {','.join(FACETS)}, not "
-            f"{output.safe(arguments.facets)!r}; write the query before it."
+            f"--facets takes some of {','.join(FACETS)}, not {output.safe(arguments.facets)!r}; {hint}."
         )
-    answer = client.get("/aggregate", q=text, by=",".join(dict.fromkeys(by)))
+    most = search_output.MAX_ROWS
+    limit = most if arguments.all else min(arguments.limit or FACET_LIMIT, most)
+    # People are told of how many rows they don't see, so all are asked for.
+    top = (limit if arguments.limit or arguments.all else None) if arguments.json else most
+    answer = client.get("/aggregate", q=text, by=",".join(dict.fromkeys(by)), top=top, depth=arguments.depth)
     search_output.print_incomplete(answer)
     if arguments.json:
         output.print_json(answer)
-    else:
-        search_output.print_facets(answer)
+        return 0
+    search_output.print_facets(answer, limit=limit)
+    if not answer["total"] and arguments.facets == ",".join(FACETS) and text:
+        sys.stdout.flush()
+        print(
+            f"Nothing that you can reach fits the query {output.safe(text)!r}; --facets itself takes some of "
+            f"{','.join(FACETS)}.",
+            file=sys.stderr,
+        )
     return 0
 
 
 def _results(client: Client, text: str, arguments: argparse.Namespace) -> int:
     asked = {"q": text, **_order(arguments), "highlight": arguments.highlight or None}
-    pages = Pages(client, asked, None if arguments.all else arguments.limit)
+    # Paths are for other commands, which would not notice that some are missing.
+    every = arguments.all or (arguments.paths and not arguments.limit)
+    pages = Pages(client, asked, None if every else arguments.limit or LIMIT)
     if arguments.paths:
         return search_output.print_paths(pages, end="\0" if arguments.null else "\n")
     if arguments.json:
         _print_json(pages)
     else:
-        search_output.print_results(pages)
+        search_output.print_results(pages, problems=arguments.problems)
     return 0
 
 
@@ -191,18 +231,18 @@ def _print_json(pages: Pages) -> None:
     """One object with every result, written as they come: there may be millions."""
     search_output.print_incomplete(pages.first)
     head = {name: value for name, value in pages.first.items() if name not in ("results", "next")}
-    text = json.dumps(head, indent=2, ensure_ascii=False)
+    text = output.json_text(head)
     print(text.removesuffix("\n}") + ',\n  "results": [', end="")
     separator = "\n"
     for result in pages.results():
-        spelled = json.dumps(result, indent=2, ensure_ascii=False).replace("\n", "\n    ")
+        spelled = output.json_text(result).replace("\n", "\n    ")
         print(f"{separator}    {spelled}", end="")
         separator = ",\n"
     print("]\n}" if separator == "\n" else "\n  ]\n}")
     sys.stdout.flush()
 
 
-def _limit(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of results; --all shows every one")
+def _depth(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= MAX_DEPTH:
+        raise argparse.ArgumentTypeError(f"{text!r} is no depth: write a number of levels, from 1 to {MAX_DEPTH}")
     return int(text)

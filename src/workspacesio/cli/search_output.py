@@ -13,8 +13,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from workspacesio.cli.search_command import Pages
 
-ROWS_SHOWN = 10
-"""How much of a facet a person reads; `--json` has all that the server counted."""
+MAX_ROWS = 1000
+"""Of a facet, as many as the API tells."""
+
+ALL_ROWS = f"No more than {MAX_ROWS:,} of each are told apart; a narrower query has fewer."
 
 HEADINGS = {
     "ext": "EXTENSION",
@@ -24,7 +26,7 @@ HEADINGS = {
     "folder": "FOLDER",
     "year": "YEAR",
 }
-NOTHING = {"ext": "(none)", "type": "(unknown)", "folder": "(in no folder)"}
+NOTHING = {"ext": "(none)", "type": "(unknown)", "folder": "(less deep)"}
 """What stands for the empty key."""
 
 
@@ -33,24 +35,36 @@ def reference(result: dict[str, Any]) -> str:
     return f"{result['owner']}/{result['workspace']}/{result['path']}"
 
 
-def print_results(pages: Pages) -> None:
-    """Size, age and path of each on standard output; how many there are, and how complete, on standard error."""
+def print_results(pages: Pages, *, problems: bool = False) -> None:
+    """Size, age and path of each on standard output; how many there are, and how complete, on standard error.
+
+    `problems`: why not all of an object could be read, below each; else how many of them there are, once.
+    """
     print_incomplete(pages.first)
     total = pages.first["total"]
     colours = coloured()
     username = sign_in.current().username
-    shown = 0
+    shown = unread = 0
     for result in pages.results():
         if not shown:
             print(paint(BOLD, f"{'SIZE':>10}  {'MODIFIED':<10}  PATH", colours=colours))
         shown += 1
         print(_row(result, username, colours=colours))
+        if result.get("problem"):
+            unread += 1
+            if problems:
+                problem = f"(not all of it could be read: {output.safe(result['problem'])})"
+                print(f"{'':24}{paint(DIM, problem, colours=colours)}")
     sys.stdout.flush()
-    if not total:
+    if not total and pages.first["incomplete"]:
+        said = "Nothing fits of what you can reach and is indexed."
+    elif not total:
         said = "Nothing that you can reach fits; `wio search --help` shows how queries are written."
     else:
         said = f"{_objects(total)}, {output.size(pages.first['bytes'])}"
         said = f"{shown:,} of {said} in all; --limit N or --all shows more." if shown < total else f"{said}."
+    if unread and not problems:
+        said += f" Not all of {unread:,} of them could be read; --problems says why."
     print(paint(DIM, said, colours=coloured(sys.stderr)), file=sys.stderr)
 
 
@@ -70,9 +84,6 @@ def _row(result: dict[str, Any], username: str, *, colours: bool) -> str:
             in_path = ranges
         else:
             lines.append(f"{'':24}{marked(one['text'].strip(), _moved(one['text'], ranges), colours=colours)}")
-    if result.get("problem"):
-        problem = f"(not all of it could be read: {output.safe(result['problem'])})"
-        lines.append(f"{'':24}{paint(DIM, problem, colours=colours)}")
     path = output.safe(before) + marked(result["path"], in_path, colours=colours)
     row = f"{output.size(result['size']) or '':>10}  {output.ago(result['modified']):<10}  {path}"
     return "\n".join([row, *lines])
@@ -93,8 +104,9 @@ def print_paths(pages: Pages, *, end: str) -> int:
     """
     print_incomplete(pages.first)
     out, on_terminal = sys.stdout.buffer, sys.stdout.isatty()
-    left_out = 0
+    shown = left_out = 0
     for result in pages.results():
+        shown += 1
         path = reference(result)
         if end == "\n" and ("\n" in path or "\r" in path):
             left_out += 1
@@ -102,33 +114,54 @@ def print_paths(pages: Pages, *, end: str) -> int:
             continue
         out.write((output.safe(path) if on_terminal else path).encode() + end.encode())
     out.flush()
+    if shown < pages.first["total"]:
+        print(f"wio: {shown:,} of {_objects(pages.first['total'])}; --all prints every one.", file=sys.stderr)
     if left_out:
         print("wio: -0 prints every path, each with a NUL behind it.", file=sys.stderr)
     return 1 if left_out else 0
 
 
-def print_facets(answer: dict[str, Any]) -> None:
-    """A table for each facet, the most objects first."""
+def print_facets(answer: dict[str, Any], *, limit: int) -> None:
+    """A table for each facet, the most objects first; behind the first `limit` rows what is in none of them."""
     print(f"{_objects(answer['total'])}, {output.size(answer['bytes'])}")
+    cut = False
     for facet, buckets in answer["facets"].items():
         rows: list[list[object]] = [
-            [one["key"] or NOTHING.get(facet, "-"), one["count"], output.size(one["bytes"])]
-            for one in buckets[:ROWS_SHOWN]
+            [one["key"] or NOTHING.get(facet, "-"), output.number(one["count"]), output.size(one["bytes"])]
+            for one in buckets[:limit]
         ]
-        others = answer["others"][facet]
-        hidden = buckets[ROWS_SHOWN:]
+        others, hidden = answer["others"][facet], buckets[limit:]
         count = others["count"] + sum(one["count"] for one in hidden)
         if count:
+            cut = True
             size = others["bytes"] + sum(one["bytes"] for one in hidden)
-            rows.append(["(all others)", count, output.size(size)])
+            rows.append(
+                [_more(len(hidden), all_known=not others["count"]), output.number(count), output.size(size)]
+            )
         if rows:
             print()
             output.print_table([HEADINGS[facet], "OBJECTS", "SIZE"], rows, empty="")
+    if cut:
+        sys.stdout.flush()
+        said = f"The first {limit:,} of each; --limit N or --all shows more." if limit < MAX_ROWS else ALL_ROWS
+        print(paint(DIM, said, colours=coloured(sys.stderr)), file=sys.stderr)
+
+
+def _more(hidden: int, *, all_known: bool) -> str:
+    """How many rows aren't shown; beyond `MAX_ROWS` nobody knows, though what is in them is exact."""
+    if all_known:
+        return f"… and {hidden:,} more"
+    return f"… and over {hidden:,} more" if hidden else "… and all others"
 
 
 def print_incomplete(answer: dict[str, Any]) -> None:
-    """What the index doesn't hold yet and what of the query means nothing, on standard error, a sentence each."""
+    """What the index doesn't hold yet and what of the query means nothing, on standard error, a sentence each.
+
+    That words were looked for in paths alone is how most roots are, and worth a line where they weren't found.
+    """
     for one in [*answer["incomplete"], *answer.get("notes", ())]:
+        if one["code"] == "words_not_indexed" and answer.get("total"):
+            continue
         print(f"wio: {output.safe(one['message'])}", file=sys.stderr)
 
 

@@ -7,7 +7,14 @@ from collections.abc import Callable
 from difflib import get_close_matches
 
 from workspacesio.domain.errors import Invalid
-from workspacesio.domain.search_patterns import Wild, fold_pattern, is_wild, literal_pattern, pattern_parts
+from workspacesio.domain.search_patterns import (
+    Wild,
+    fold_pattern,
+    is_wild,
+    literal_pattern,
+    pattern_parts,
+    printed_readings,
+)
 from workspacesio.domain.search_quantities import modified_query, size_query
 from workspacesio.domain.search_query import (
     AnyOf,
@@ -96,7 +103,9 @@ def _words(term: Term) -> Query:
         raise term.wrong(f"{term.shown!r} holds no letter and no digit", hint)
     if len(found) > MAX_PHRASE_WORDS:
         raise term.wrong(f"A phrase has at most {MAX_PHRASE_WORDS} words", "leave some out")
-    return Words(tuple(found))
+    phrase = Words(tuple(found))
+    # What `wio search` has printed is found again, whatever it is.
+    return AnyOf((phrase, *_printed(literal_pattern(term.value)))) if "/" in term.value else phrase
 
 
 def _name(term: Term, now: int) -> Query:  # noqa: ARG001
@@ -106,7 +115,20 @@ def _name(term: Term, now: int) -> Query:  # noqa: ARG001
 
 
 def _path(term: Term, now: int) -> Query:  # noqa: ARG001
-    pattern = _pattern(term).lstrip("/")
+    _pattern(term)
+    inside = path_query(term.pattern)
+    parts = inside.parts if isinstance(inside, AnyOf) else (inside,)
+    printed = _printed(term.pattern)
+    return AnyOf((*parts, *printed)) if printed else inside
+
+
+def _printed(pattern: str) -> tuple[Named, ...]:
+    return (Named("path", pattern),) if printed_readings(pattern) else ()
+
+
+def path_query(pattern: str) -> Query:
+    """The paths in a workspace that a pattern, not folded yet, means: without wildcards also all below it."""
+    pattern = fold_pattern(pattern).lstrip("/")
     if not pattern:
         return Everything()
     if pattern.endswith("/"):

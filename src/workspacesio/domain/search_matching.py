@@ -23,6 +23,7 @@ from workspacesio.domain.search_query import (
     Not,
     OfType,
     PathMatches,
+    PathWords,
     Query,
     SizeBetween,
     Words,
@@ -76,6 +77,8 @@ def _has(query: Query, entry: EntryFields) -> bool:
     match query:
         case Words(words):
             return any(has_phrase(indexed_text(text), words) for text in (entry.path, entry.text))
+        case PathWords(words):
+            return has_phrase(indexed_text(entry.path), words)
         case NameMatches(pattern):
             return fits_name(pattern, fold(name_of(entry.path)))
         case PathMatches(pattern):

@@ -127,13 +127,15 @@ class _Parser:
     def _term(self, token: _Token) -> Query:
         assert token.term is not None, "of this kind"
         query = query_of(token.term, self._now)
-        self._terms += len(query.words) if isinstance(query, Words) else 1
+        # Other readings of the same term come behind the first.
+        first = query.parts[0] if isinstance(query, AnyOf) and query.parts else query
+        self._terms += len(first.words) if isinstance(first, Words) else 1
         if self._terms > MAX_TERMS:
             raise wrong_query(
                 f"A query has at most {MAX_TERMS} terms and words of phrases", "leave some out", at=token.at
             )
-        if isinstance(query, NameMatches | PathMatches):
-            self._count(query.pattern, token)
+        if isinstance(first, NameMatches | PathMatches):
+            self._count(first.pattern, token)
         return query
 
     def _count(self, pattern: str, token: _Token) -> None:
@@ -221,6 +223,12 @@ def _term_token(text: str, at: int) -> _Token:
             position += 1
         value += piece
         pattern += piece_pattern
+    if text[position - 1] == "\\" and pattern.endswith("\\") and text[position : position + 1].isspace():
+        raise wrong_query(
+            "A backslash doesn't join words as in a shell",
+            'put quotes around what has spaces, such as path:"raw data/**"',
+            at=position - 1,
+        )
     name = field[1].lower() if field else None
     term = Term(at, position - at, name, value_at, value, pattern, quoted)
     if name is None and not quoted and value.lower() in _KEYWORDS:

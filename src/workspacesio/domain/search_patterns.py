@@ -10,6 +10,7 @@ leading `**/` also stands for nothing: `**/a.txt` finds `a.txt`, too.
 
 import re
 from enum import Enum, auto
+from typing import NamedTuple
 
 from workspacesio.domain.search_words import fold
 
@@ -63,6 +64,40 @@ def fold_pattern(pattern: str) -> str:
     return "".join(
         spelled[part] if isinstance(part, Wild) else literal_pattern(fold(part)) for part in pattern_parts(pattern)
     )
+
+
+class PrintedReading(NamedTuple):
+    """A pattern read as `owner/workspace/path`; `owner` None: as `workspace/path`, the caller's own.
+
+    `inside`: the pattern of the path, '' for all of the workspace.
+    """
+
+    owner: str | None
+    workspace: str
+    inside: str
+
+
+def printed_readings(pattern: str) -> list[PrintedReading]:
+    """What a pattern can mean that begins with a workspace, as results are printed and references are written.
+
+    Names before the path are meant as they are: a wildcard in one is no name. Neither is a slash in front.
+    """
+    first, _, inside = pattern.partition("/")
+    name = _literal(first)
+    if not name:
+        return []
+    owner, colon, exact = name.partition(":")
+    if colon:
+        return [PrintedReading(owner, exact, inside)] if owner and exact else []
+    readings = [PrintedReading(None, name, inside)]
+    second, _, inside = inside.partition("/")
+    workspace = _literal(second)
+    return [*readings, PrintedReading(name, workspace, inside)] if workspace else readings
+
+
+def _literal(pattern: str) -> str:
+    """The text that it means, '' where it has wildcards."""
+    return "" if is_wild(pattern) else "".join(map(str, pattern_parts(pattern)))
 
 
 def fits_name(pattern: str, name: str) -> bool:

@@ -8,7 +8,7 @@ see, so engines know `Workspaces` and `Folders` only.
 from dataclasses import dataclass
 from typing import Literal
 
-NamedField = Literal["owner", "in", "node", "root", "public"]
+NamedField = Literal["owner", "in", "node", "root", "public", "path"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,13 @@ class Not:
 @dataclass(frozen=True, slots=True)
 class Words:
     """Words next to one another, in the path or in the content; one for a word, several for a "phrase"."""
+
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PathWords:
+    """As `Words`, in the path alone. Nobody writes it: `search_levels` makes it of `Words`."""
 
     words: tuple[str, ...]
 
@@ -100,7 +107,11 @@ class HasTag:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What the caller's sight resolves: an owner, a workspace (`in`), a node, a root, or `public:yes`."""
+    """What the caller's sight resolves: an owner, a workspace (`in`), a node, a root, or `public:yes`.
+
+    `path`: a pattern as it was written, if its first folders are a workspace's name, as results are printed; see
+    `search_patterns.printed_readings`.
+    """
 
     field: NamedField
     value: str
@@ -126,6 +137,7 @@ Query = (
     | AnyOf
     | Not
     | Words
+    | PathWords
     | NameMatches
     | PathMatches
     | HasExtension

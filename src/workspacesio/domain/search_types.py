@@ -158,6 +158,14 @@ _GENERIC = {
 
 TYPES = (*_EXTENSIONS, OTHER)
 
+EXTENSIONS = tuple(_TYPE_OF_EXTENSION)
+"""Those that tell a type."""
+
+
+def extensions_of(kind: str) -> tuple[str, ...]:
+    """Those that tell this type; none do `other`."""
+    return tuple(extension for extension, told in _TYPE_OF_EXTENSION.items() if told == kind)
+
 
 def type_of(path: str, content_type: str = "") -> str:
     """One of TYPES: what the content type says, else what the extension says, else `other`."""

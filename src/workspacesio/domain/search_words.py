@@ -97,6 +97,8 @@ def word_groups(text: str) -> list[list[str]]:
 
 def indexed_text(text: str) -> str:
     """The words of a path or of content as an engine is fed: tokens between single spaces, groups apart by `|`."""
+    if text.isascii() and not _is_cut(text.encode().translate(_ASCII_KINDS).decode()):
+        return " ".join(words(text))
     return f" {GROUP} ".join([" ".join(group) for group in word_groups(text)])
 
 

@@ -10,8 +10,12 @@ from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
+from workspacesio.domain.search_levels import type_by_name
+from workspacesio.domain.search_query import AllOf, Not, Query, Workspaces
+from workspacesio.domain.search_types import TYPES
+from workspacesio.index.asked_depth import asked_depth
 from workspacesio.index.asking import AskedIndex, ask, microseconds
-from workspacesio.index.engine import Bucket, Facet, FacetAnswer, FacetRequest
+from workspacesio.index.engine import Bucket, EngineReader, Facet, FacetAnswer, FacetRequest
 from workspacesio.index.notes import Note
 from workspacesio.index.searching import WorkspaceLabel, workspace_labels
 from workspacesio.services.actors import Actor
@@ -33,7 +37,8 @@ class By(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """`key`: extension ('' for none), type, username, `owner/workspace`, `owner/workspace/folder/`, or year."""
+    """`key`: extension ('' for none), type, username, `owner/workspace`, `owner/workspace/folder/` ('' for what
+    lies less deep), or year."""
 
     key: str
     count: int
@@ -69,26 +74,34 @@ def aggregate(
     depth: int = 1,
     now: datetime,
 ) -> Aggregates:
-    """`depth`: of the folders that FOLDER counts, 1 for those right in a workspace; others are less deep.
+    """`depth`: of the folders that FOLDER counts, below the folder that the query is about (`in:`, `path:`), or
+    below workspaces; 1 for those right in it.
 
     Raises as `searching.search`.
     """
-    question = ask(session, index=index, actor=actor, text=text, asked_at=microseconds(now), now=now)
+    by_type = By.TYPE in by
+    question = ask(
+        session, index=index, actor=actor, text=text, asked_at=microseconds(now), now=now, by_type=by_type
+    )
     engine = index.engine()
     workspaces = len(question.sight.workspaces)
     top = min(top, MAX_TOP)
+    below = asked_depth(question.wanted, index.catalogue) if By.FOLDER in by else 0
     # Named and put together here, so all are needed. Of folders there may be millions: the engine picks.
     wanted = {
         By.EXTENSION: FacetRequest(Facet.EXTENSION, top),
         By.TYPE: FacetRequest(Facet.TYPE, top),
         By.OWNER: FacetRequest(Facet.WORKSPACE, workspaces),
         By.WORKSPACE: FacetRequest(Facet.WORKSPACE, workspaces),
-        By.FOLDER: FacetRequest(Facet.FOLDER, top + 1, min(depth, MAX_DEPTH)),
+        By.FOLDER: FacetRequest(Facet.FOLDER, top, below + min(depth, MAX_DEPTH)),
         By.YEAR: FacetRequest(Facet.YEAR, top),
     }
     requests = list(dict.fromkeys(wanted[one] for one in by))
-    total, size = engine.total(question.query)
     answers = dict(zip(requests, engine.facets(question.query, requests) if requests else [], strict=True))
+    # Every facet counts all entries, so the total needs no look of its own, which would cost as much as a facet.
+    total, size = answers[requests[0]].total if requests else engine.total(question.query)
+    if by_type and question.by_name:
+        answers[wanted[By.TYPE]] = _types(engine, question.query, question.by_name)
     names = _Names(session, index)
     return Aggregates(
         total=total,
@@ -97,6 +110,18 @@ def aggregate(
         notes=question.notes,
         incomplete=question.incomplete,
     )
+
+
+def _types(engine: EngineReader, query: Query, by_name: frozenset[int]) -> FacetAnswer:
+    """All types; in the workspaces `by_name` as extensions tell them."""
+    named = Workspaces(by_name)
+    [elsewhere] = engine.facets(AllOf((query, Not(named))), [FacetRequest(Facet.TYPE, len(TYPES))])
+    sums = {bucket.key: (bucket.count, bucket.bytes) for bucket in elsewhere.buckets}
+    for kind in TYPES:
+        count, size = engine.total(AllOf((query, named, type_by_name(kind))))
+        before = sums.get(kind, (0, 0))
+        sums[kind] = before[0] + count, before[1] + size
+    return FacetAnswer(tuple(Bucket(kind, *sums[kind]) for kind in sums if sums[kind][0]), 0, 0)
 
 
 def _view(answer: FacetAnswer, name: Callable[[str], str | None], top: int) -> FacetView:
@@ -136,7 +161,7 @@ class _Names:
                 labels = self._labels(map(int, keys))
                 return lambda key: _reference(labels[int(key)])
             case By.FOLDER:
-                return self._folders([int(key) for key in keys if key]).get
+                return ({"": ""} | self._folders([int(key) for key in keys if key])).get
             case _:
                 return lambda key: key
 
@@ -144,7 +169,7 @@ class _Names:
         return workspace_labels(self._session, set(ids))
 
     def _folders(self, ids: list[int]) -> dict[str, str]:
-        """Those that are gone since are missing, as is '', which stands for no folder of that depth."""
+        """Those that are gone since are missing."""
         places = self._index.catalogue.folder_places(ids)
         labels = self._labels(workspace_id for workspace_id, _ in places.values())
         return {

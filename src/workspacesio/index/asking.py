@@ -13,9 +13,12 @@ from typing import Protocol
 
 from sqlalchemy.orm import Session
 
+from workspacesio.domain.search_levels import by_name_alone
 from workspacesio.domain.search_parsing import parse
-from workspacesio.domain.search_query import AllOf, Everything, Query
-from workspacesio.index.completeness import missing_parts
+from workspacesio.domain.search_query import AllOf, Everything, Not, Query, Workspaces
+from workspacesio.index.catalogue_readings import Readings
+from workspacesio.index.completeness import asked_places, missing_parts
+from workspacesio.index.content_state import lacking_contents
 from workspacesio.index.engine import EngineReader
 from workspacesio.index.naming import Naming
 from workspacesio.index.notes import Note
@@ -34,6 +37,10 @@ class AskedCatalogue(Protocol):
     def change_number(self) -> int: ...
 
     def folder_places(self, folder_ids: Collection[int]) -> Mapping[int, Place]: ...
+
+    def readings(self, known: Readings | None = None) -> Readings: ...
+
+    def changed_folders(self, places: Iterable[tuple[int, str, int]]) -> Collection[Place]: ...
 
 
 class IncompleteIndex(Protocol):
@@ -56,12 +63,18 @@ class AskedIndex(IncompleteIndex, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`query`: for the engine. `notes`: names that mean nothing here. `incomplete`: what answers may lack."""
+    """`query`: for the engine; `wanted`: what of it was asked for. `notes`: names that mean nothing here.
+    `incomplete`: what answers may lack.
+
+    `by_name`: workspaces of which nothing but names may be told, whatever the engine knows.
+    """
 
     query: Query
+    wanted: Query
     sight: Sight
     notes: tuple[Note, ...]
     incomplete: tuple[Note, ...]
+    by_name: frozenset[int]
 
 
 def microseconds(moment: datetime) -> int:
@@ -69,8 +82,18 @@ def microseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
-def ask(session: Session, *, index: AskedIndex, actor: Actor, text: str, asked_at: int, now: datetime) -> Question:
-    """`asked_at` (microseconds) is when ages in `text` end; later pages have that of the first.
+def ask(
+    session: Session,
+    *,
+    index: AskedIndex,
+    actor: Actor,
+    text: str,
+    asked_at: int,
+    now: datetime,
+    by_type: bool = False,
+) -> Question:
+    """`asked_at` (microseconds) is when ages in `text` end; later pages have that of the first. `by_type`: what is
+    found is counted by type.
 
     Raises Invalid, NotFound, Ambiguous and Unavailable.
     """
@@ -79,10 +102,19 @@ def ask(session: Session, *, index: AskedIndex, actor: Actor, text: str, asked_a
     naming = Naming(session, actor, sight, index.catalogue, now)
     wanted = naming.resolve(parsed)
     seen = index.remembered.seen(sight, index.catalogue)
-    query = seen if wanted == Everything() else AllOf((seen, wanted))
-    return Question(
-        query, sight, tuple(naming.notes), incomplete(session, index=index, sight=sight, wanted=wanted)
-    )
+    contents = index.remembered.contents(session, index.catalogue)
+    by_name, closed = contents.lowered(sight.workspaces), contents.closed(sight.workspaces)
+    parts = [seen]
+    if wanted != Everything():
+        parts.append(by_name_alone(wanted, by_name) if by_name else wanted)
+    if closed:
+        parts.append(Not(Workspaces(closed)))
+    lacking = [
+        *incomplete(session, index=index, sight=sight, wanted=wanted),
+        *lacking_contents(contents, index.catalogue, sight, asked_places(sight, wanted), wanted, by_type=by_type),
+    ]
+    query = seen if len(parts) == 1 else AllOf(tuple(parts))
+    return Question(query, wanted, sight, tuple(naming.notes), tuple(lacking), by_name)
 
 
 def incomplete(session: Session, *, index: IncompleteIndex, sight: Sight, wanted: Query) -> tuple[Note, ...]:

@@ -7,6 +7,7 @@ Unavailable (CatalogueMissing, CatalogueDamaged) while it can't be read. Paths o
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
+from workspacesio.index.catalogue_readings import Readings, changed_folders, load_readings
 from workspacesio.index.catalogue_store import CatalogueStore
 from workspacesio.index.found import Found, split_path
 from workspacesio.index.packing import unpack_etag
@@ -204,6 +205,14 @@ class Catalogue:
                 [statements.listed(workspace_ids), statements.listed(current)],
             )
         return int(objects), int(size)
+
+    def readings(self, known: Readings | None = None) -> Readings:
+        """How far contents were read; rows that are as in `known` aren't read again."""
+        return load_readings(self.store, known)
+
+    def changed_folders(self, places: Iterable[tuple[int, str, int]]) -> list[Place]:
+        """As `catalogue_readings.changed_folders`."""
+        return changed_folders(self.store, places)
 
     def change_number(self) -> int:
         """Rises with every recorded change."""

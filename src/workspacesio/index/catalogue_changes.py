@@ -14,12 +14,11 @@ from workspacesio.index.catalogue import Place
 from workspacesio.index.catalogue_folders import Folder, Folders
 from workspacesio.index.catalogue_store import catalogue_failures
 from workspacesio.index.engine import Entry
-from workspacesio.index.engine_work import EngineWork
+from workspacesio.index.engine_work import EngineWork, ListedEntries
 from workspacesio.index.found import Counts, Found, split_path
 from workspacesio.index.packing import pack_etag, unpack_etag
 from workspacesio.index.statements import Row, statements_on
 
-_NONE: Mapping[str, str] = {}
 _NUMBERS = "SELECT name, value FROM catalogue_numbers ORDER BY name"
 _GARBAGE = "INSERT INTO catalogue_garbage (folder_id) SELECT id FROM catalogue_folders WHERE workspace_id = ?"
 _DROP = "DELETE FROM catalogue_folders WHERE workspace_id = ?"
@@ -152,17 +151,12 @@ class CatalogueChanges:
         self._is_changed = True
         first = self._numbers["next_entry"]
         self._numbers["next_entry"] = first + len(found)
-        number, ids, path = folder.id, folder.ids, folder.path
+        number = folder.id
         self._inserts += [
             (number, name, entry_id, size, modified, stamp, pack_etag(etag))
             for entry_id, (name, size, modified, etag, stamp) in enumerate(found, first)
         ]
-        self.work.put_all(
-            [
-                Entry(entry_id, workspace_id, ids, path + name, size, modified, etag, "", _NONE, _NONE, _NONE)
-                for entry_id, (name, size, modified, etag, _) in enumerate(found, first)
-            ]
-        )
+        self.work.put_all(ListedEntries(workspace_id, folder.ids, folder.path, first, found))
         total = sum([item.size for item in found])
         self.folders.add(workspace_id, folder, len(found), total)
         return Counts(new=len(found), bytes=total)

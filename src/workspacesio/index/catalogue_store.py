@@ -119,6 +119,8 @@ class CatalogueStore:
             "owner": owner,
             "fence": 0,
             "beat": 0,
+            "read_through": 0,
+            "readings": 0,
             "changes": 0,
             "next_folder": first,
             "next_entry": first,

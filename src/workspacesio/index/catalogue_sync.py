@@ -75,11 +75,17 @@ class _Syncing:
         lost = _vanished(listing, self._changes.folders.find(place), children, touched)
         self.vanished += [(listing.workspace_id, child) for child in lost]
         size = sum([item.size for item in found])
-        if [(item.name, item.stamp) for item in found] == have and not _any_unstamped(found):
+        if _is_recorded(found, have):
             return Counts(unchanged=len(found), bytes=size)
         recorded: dict[str, int] = dict(have)
-        by_name = {item.name: item for item in found}
-        differing = [item for item in by_name.values() if not item.stamp or recorded.get(item.name) != item.stamp]
+        by_name = {item[0]: item for item in found}
+        differing: Sequence[Found]
+        if not recorded and len(by_name) == len(found):
+            differing = found
+        else:
+            differing = [
+                item for item in by_name.values() if not item.stamp or recorded.get(item.name) != item.stamp
+            ]
         gone = recorded.keys() - by_name.keys()
         if touched:
             differing = [item for item in differing if item.name not in touched]
@@ -116,5 +122,9 @@ def _is_within(name: str, listing: Listing) -> bool:
     return after and (listing.last_name is None or name <= listing.last_name)
 
 
-def _any_unstamped(found: Sequence[Found]) -> bool:
-    return 0 in [item.stamp for item in found]
+def _is_recorded(found: Sequence[Found], have: Sequence[Row]) -> bool:
+    """All that was found, as it is, and nothing else."""
+    if len(found) != len(have):
+        return False
+    stamped = [(name, stamp) for name, _, _, _, stamp in found]
+    return stamped == have and 0 not in [stamp for _, stamp in stamped]

@@ -15,7 +15,7 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION = 3
+VERSION = 4
 """Raised with every change of these tables or of what they mean: older catalogues are then thrown away."""
 
 NUMBERS_OF_A_CATALOGUE = 1 << 36
@@ -36,7 +36,8 @@ numbers = Table(
     Column("name", String(32), primary_key=True),
     Column("value", BigInteger, nullable=False),
 )
-"""`version`, `catalogue`, `owner`, `made_at` (µs), `fence` and `beat` of the writer, `changes`, next numbers."""
+"""`version`, `catalogue`, `owner`, `made_at` (µs), `fence` and `beat` of the writer, `changes`, `read_through` and
+`readings` (as `catalogue_readings.py` says), next numbers."""
 
 folders = Table(
     "catalogue_folders",
@@ -89,6 +90,18 @@ dropped = Table(
 
 garbage = Table("catalogue_garbage", metadata, Column("folder_id", _Number, primary_key=True, autoincrement=False))
 """Folders that are gone, whose rows of entries are still to be cleared, a few at a time."""
+
+readings = Table(
+    "catalogue_readings",
+    metadata,
+    Column("workspace_id", _Number, primary_key=True, autoincrement=False),
+    Column("held", String(16), nullable=False),
+    Column("looked", String(16), nullable=False),
+    Column("through", BigInteger, nullable=False),
+    Column("stamps", String(32), nullable=False),
+    Column("is_open", Integer, nullable=False),
+)
+"""How far contents were read, as `catalogue_readings.py` says; no row: only names were ever taken in."""
 
 engines = Table(
     "catalogue_engines",

@@ -47,6 +47,9 @@ class Comparer:
     def commit(self) -> bool:
         return True
 
+    def commit_beside(self) -> None:
+        """There is nothing to be committed."""
+
     def commit_if_due(self) -> bool:
         return False
 

@@ -76,13 +76,17 @@ def missing_parts(unindexed: Mapping[int, Unindexed], sight: Sight, wanted: Quer
     """Of the workspaces in which the caller may read something, and that `wanted` asks about; by root."""
     if not unindexed:
         return []
-    asked = _asked_workspaces(wanted)
-    places = sight.workspaces if asked is None else sight.workspaces & asked
-    counted = Counter(unindexed[number] for number in places & unindexed.keys())
+    counted = Counter(unindexed[number] for number in asked_places(sight, wanted) & unindexed.keys())
     return [
-        Note(one.code, f"Root {one.root} {one.why} ({count} of the workspaces that you can read).")
+        Note(one.code, f"Root {one.root} {one.why} ({count} of the workspaces that you can read).", (one.root,))
         for one, count in sorted(counted.items())
     ]
+
+
+def asked_places(sight: Sight, wanted: Query) -> frozenset[int]:
+    """The workspaces in which the caller may read something, and that `wanted` asks about."""
+    asked = _asked_workspaces(wanted)
+    return sight.workspaces if asked is None else sight.workspaces & asked
 
 
 def _asked_workspaces(query: Query) -> frozenset[int] | None:

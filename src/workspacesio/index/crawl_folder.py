@@ -14,9 +14,10 @@ import stat
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 
+from workspacesio.domain.crawl_reasons import KEPT, NOT_MOUNTED
 from workspacesio.index.big_folder import Seen
 from workspacesio.index.exclusions import Exclusions
-from workspacesio.index.folder_reading import KEPT, FolderReader, Opened
+from workspacesio.index.folder_reading import FolderReader, Opened
 from workspacesio.index.found import Found, Listing
 from workspacesio.index.marks import Mark
 from workspacesio.nodes.errors import NodeError
@@ -28,10 +29,6 @@ from workspacesio.nodes.folder.sight import Sight, Way, open_folder
 from workspacesio.nodes.folder.survey import Reason
 from workspacesio.nodes.folder.walk import Obstacle
 from workspacesio.nodes.values import Scope
-
-NOT_MOUNTED = "it is empty, and the filesystem that lay there may not be mounted; what was known of it was kept"
-
-WORKSPACE_KEPT = "the folder of its workspace can't be read; what was known of it was kept"
 
 _MARK_EVERY = 5_000
 _FOLDER = 20
@@ -238,7 +235,7 @@ class FolderWalk:
         return Walked(None, 1, [(KEPT, path)])
 
     def _listing(self, path: str, found: list[Found], folders: list[str]) -> Listing:
-        """Several folders share a mark, since a mark costs waiting for the recorder."""
+        """Several folders share a mark: each is remembered as long as a listing holds it."""
         made = Listing(self._workspace_id, path, found, folders, self._mark)
         self._since_mark += len(found) + _FOLDER
         if self._since_mark > _MARK_EVERY:

@@ -1,12 +1,14 @@
 """Walking a workspace on an S3 server: its keys in order, listed at several places at once.
 
-The first page tells whether there is more. If so, the folders right below (or, where these are few, those in them)
-cut the rest into ranges, which some threads list ahead of where the walk is, in order and a few pages each. Pages
-go through the node's own connection, so only to addresses that were judged (`nodes/connecting.py`).
+The first pages tell whether there is more, and how long one takes. Where they come slowly, the folders right below
+(or, where these are few, those in them) cut the rest into ranges, which some threads list ahead of where the walk
+is, in order and a few pages each; else one thread lists ahead. Pages go through the node's own connection, so only
+to addresses that were judged (`nodes/connecting.py`).
 
 An object whose key the endpoint would not serve is not indexed, and told.
 """
 
+import time
 from collections.abc import Generator, Iterator
 from itertools import pairwise
 
@@ -30,6 +32,10 @@ from workspacesio.nodes.stamps import WHOLE_SECOND, object_stamp
 FLUSH_KEYS = 20_000
 RANGE_KEYS = 16_000
 """A range has about as many, which is what is listed ahead. Of short ones much would be listed twice."""
+
+QUICK_PAGE_SECONDS = 0.05
+"""Of a server whose pages come sooner, one listing is nearly as quick as what is listed is recorded, and several
+are dearer: MinIO walks on beyond the end of each range, which takes half as much processor time again."""
 
 MAX_RANGES = 512
 _UNKNOWN = 8
@@ -102,10 +108,19 @@ class ServerWalk:
         if first.token is None:
             return
         last = first.objects[-1].key if first.objects else after
-        folders = self._folders(prefix) if self._ranges > 1 else []
+        # The first page takes longer, since the server begins to look; the second one tells how quick it is.
+        mark, begun = self._known.mark(), time.perf_counter()
+        second = patiently(lambda: self._list_keys(prefix, token=first.token))
+        is_quick = time.perf_counter() - begun < QUICK_PAGE_SECONDS
+        check_order(second, last, first.token)
+        yield ListedPage(second.objects, mark)
+        if second.token is None:
+            return
+        last = second.objects[-1].key if second.objects else last
+        folders = self._folders(prefix) if self._ranges > 1 and not is_quick else []
         bounds = thinned([one for one in folders if one > last], self._ranges - 1)
         ranges = [KeyRange(*bound) for bound in pairwise([None, *bounds, None])]
-        reader = RangeReader(self._list_keys, self._known.mark, prefix, ranges, token=first.token, last=last)
+        reader = RangeReader(self._list_keys, self._known.mark, prefix, ranges, token=second.token, last=last)
         with reader:
             yield from reader.pages()
 

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 
 from workspacesio.database.sessions import Database
+from workspacesio.domain.crawl_reasons import WORKSPACE_KEPT
 from workspacesio.domain.errors import WorkspacesIOError
 from workspacesio.domain.vocabulary import IndexLevel
 from workspacesio.index.catalogue_changes import LeaseLost
 from workspacesio.index.catalogue_store import CatalogueDamaged, CatalogueMissing
-from workspacesio.index.crawl_folder import WORKSPACE_KEPT, Walked, WorkspaceUnreadable
+from workspacesio.index.crawl_folder import Walked, WorkspaceUnreadable
 from workspacesio.index.crawl_places import Recording, drop_vanished, is_there, places_of
 from workspacesio.index.crawl_queue import CrawlQueue, TakenCrawl
 from workspacesio.index.crawl_sources import Place, Source, source_of
@@ -204,7 +205,7 @@ class _Run:
         self.progress.seconds = now - self._begun
         entries = self.progress.entries - self._committed_entries
         if now - self._committed_at >= COMMIT_SECONDS or entries >= COMMIT_ENTRIES:
-            self.commit()
+            self.commit(beside=True)
         if self._stopping():
             self.commit()
             raise _Stopped
@@ -222,9 +223,12 @@ class _Run:
             self._logged_at = now
             self.log("goes on")
 
-    def commit(self) -> None:
-        """Raises _Stopped where somebody else failed: what was recorded since the last commit went with it."""
-        self._recorder.commit()
+    def commit(self, *, beside: bool = False) -> None:
+        """`beside`: readers find it a moment later, and the crawl goes on.
+
+        Raises _Stopped where somebody else failed: what was recorded since the last commit went with it.
+        """
+        (self._recorder.commit_beside if beside else self._recorder.commit)()
         if self._recorder.rollbacks != self._rollbacks:
             self.log("goes back to where it was committed, since something else failed")
             raise _Stopped

@@ -142,6 +142,12 @@ class FacetAnswer:
     others_count: int
     others_bytes: int
 
+    @property
+    def total(self) -> tuple[int, int]:
+        """Count and bytes of all that was asked for."""
+        count = self.others_count + sum(bucket.count for bucket in self.buckets)
+        return count, self.others_bytes + sum(bucket.bytes for bucket in self.buckets)
+
 
 class EngineReader(Protocol):
     """Raises Unavailable when the engine is away or damaged."""

@@ -7,6 +7,7 @@ happens meanwhile is met in the next round.
 
 import logging
 import sqlite3
+import threading
 import time
 from array import array
 from collections.abc import Callable
@@ -24,6 +25,9 @@ from workspacesio.index.statements import Row, Statements
 
 STEP = 5_000
 COMMIT_ENTRIES = 100_000
+WAITING_ENTRIES = 30_000
+"""That a commit holds up in memory; some 400 bytes each."""
+
 _ENTRIES = "SELECT folder_id, name, id, size, modified, etag, looked FROM catalogue_entries WHERE folder_id IN ?*"
 _FIRST_RETRY_SECONDS = 1.0
 _LAST_RETRY_SECONDS = 10.0
@@ -56,20 +60,23 @@ class EngineFeed:
         self._round: _Round | None = None
         self._uncommitted = 0
         self._is_fresh = fresh
+        self._committing: _Commit | None = None
+        self._waiting: list[EngineWork] = []
+        """What is to be applied after the commit that is under way."""
         self.written = 0
         """Entries, since it is behind."""
 
     def apply(self, work: EngineWork) -> None:
-        """What the catalogue has just committed."""
+        """What the catalogue has just committed. It waits while the engine commits, up to `WAITING_ENTRIES`."""
         if self.is_behind or not work.size:
             return
-        try:
-            work.apply(self._open())
-        except Exception as error:
-            self._fail(error)
+        self._waiting.append(work)
+        if self.has_committed() or sum(one.size for one in self._waiting) >= WAITING_ENTRIES:
+            self._end_commit()
 
     def commit(self, change: int) -> bool:
         """Whether readers find all up to this change; then it holds that."""
+        self._end_commit()
         if self.is_behind:
             return False
         if self.holds != change:
@@ -81,12 +88,33 @@ class EngineFeed:
             self.holds = change
         return True
 
+    def begin_commit(self, change: int) -> bool:
+        """Commits in a thread of its own; whether all before is committed, and this was begun."""
+        self._end_commit()
+        if self.is_behind:
+            return False
+        if self.holds != change:
+            try:
+                self._committing = _Commit(self._open(), change)
+            except Exception as error:
+                self._fail(error)
+                return False
+        return True
+
+    def has_committed(self) -> bool:
+        """Whether no commit is under way any more; what waited for it is applied."""
+        if self._committing is not None and self._committing.is_alive():
+            return False
+        self._end_commit()
+        return True
+
     def wait_seconds(self) -> float | None:
         """Until `catch_up` is to be called; None if it isn't behind."""
         return max(0.0, self._retry_at - self._clock()) if self.is_behind else None
 
     def catch_up(self, statements: Statements, change: int) -> None:
         """One step towards `change`, the last of the catalogue; nothing may change it meanwhile."""
+        self._end_commit()
         try:
             writer = self._open()
             if self._round is None:
@@ -111,12 +139,33 @@ class EngineFeed:
             self._fail(error)
 
     def close(self) -> None:
+        if self._committing is not None:
+            self._committing.join()
+        self._committing = None
+        self._waiting = []
         if self._writer is not None:
             try:
                 self._writer.close()
             except Exception as error:
                 logger.warning("the search index %s could not be closed: %s", self.number, error)
         self._writer = None
+
+    def _end_commit(self) -> None:
+        """Waits for the commit that is under way, and applies what waited for it."""
+        commit, self._committing = self._committing, None
+        if commit is not None:
+            commit.join()
+            if commit.error is None:
+                self.holds = commit.change
+            else:
+                self._fail(commit.error)
+        waiting, self._waiting = self._waiting, []
+        for work in waiting:
+            if not self.is_behind:
+                try:
+                    work.apply(self._open())
+                except Exception as error:
+                    self._fail(error)
 
     def _open(self) -> EngineWriter:
         if self._writer is None:
@@ -139,6 +188,25 @@ class EngineFeed:
         self._uncommitted = 0
         self._retry_at = self._clock() + self._retry_seconds
         self._retry_seconds = min(self._retry_seconds * 2, _LAST_RETRY_SECONDS)
+
+
+class _Commit(threading.Thread):
+    """Of everything up to `change`. Nobody else may use the writer before it is over."""
+
+    def __init__(self, writer: EngineWriter, change: int) -> None:
+        super().__init__(name="engine commit", daemon=True)
+        self.change = change
+        self.error: Exception | None = RuntimeError("The commit broke off.")
+        self._writer = writer
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self._writer.commit()
+            self.error = None
+        except Exception as error:
+            self.error = error
+        del self._writer  # whose lock ends with it
 
 
 class _Round:

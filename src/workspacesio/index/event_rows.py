@@ -8,12 +8,11 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import text, update
+from sqlalchemy import bindparam, text, update
 from sqlalchemy.orm import Session
 
+from workspacesio.database.base import Base
 from workspacesio.database.tables import ObjectEvent
-
-_MARKED_AT_ONCE = 5_000
 
 # In these words, in which the partial index has them: SQLite compares no more than that.
 _NEXT_NODE = text("SELECT min(node_id) FROM object_events WHERE NOT indexed AND node_id > :after")
@@ -25,7 +24,8 @@ _WAITING = text("SELECT count(*) FROM object_events WHERE NOT indexed")
 _OLDEST = text(
     "SELECT at FROM object_events WHERE NOT indexed AND node_id = :node_id ORDER BY id LIMIT 1"
 ).columns(ObjectEvent.at)
-_MARK = update(ObjectEvent).values(indexed=True)
+_MARK = update(Base.metadata.tables[ObjectEvent.__tablename__]).values(indexed=True)
+_MARK = _MARK.where(_MARK.table.c.id.between(bindparam("first"), bindparam("last")))
 
 
 class EventRow(NamedTuple):
@@ -58,9 +58,15 @@ def first_events(session: Session, node_id: int, most: int) -> list[EventRow]:
 
 
 def mark_indexed(session: Session, ids: Collection[int]) -> None:
-    ordered = sorted(ids)
-    for first in range(0, len(ordered), _MARKED_AT_ONCE):
-        session.execute(_MARK.where(ObjectEvent.id.in_(ordered[first : first + _MARKED_AT_ONCE])))
+    """One statement for each run of numbers without a gap: rows of one burst are few runs."""
+    runs: list[dict[str, int]] = []
+    for number in sorted(ids):
+        if runs and runs[-1]["last"] + 1 == number:
+            runs[-1]["last"] = number
+        else:
+            runs.append({"first": number, "last": number})
+    if runs:
+        session.connection().execute(_MARK, runs)
 
 
 def events_waiting(session: Session) -> tuple[int, datetime | None]:

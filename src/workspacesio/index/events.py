@@ -4,8 +4,8 @@
 
 - Each node is looked at in a thread of its own, so that one that is away or slow holds up no other. Its rows stay
   as they are, and are tried again after a pause.
-- A commit at most every COMMIT_SECONDS takes in what was recorded by then: a burst becomes few of them, and a
-  single event waits for nothing.
+- A commit at most every COMMIT_SECONDS, or twice that in a stream of events, takes in what was recorded by then:
+  a burst becomes few of them, and a single event waits for nothing.
 - Rows are marked after the commit. Who is killed in between looks at the same keys again, which does no harm.
 - What can't be looked at though its node is up is left to a crawl, which says why.
 - What the index holds of workspaces that are gone is dropped.
@@ -39,6 +39,16 @@ FAR_POLL_SECONDS = 0.2
 """Where each look is a query to another machine."""
 
 COMMIT_SECONDS = 0.2
+LONGEST_COMMIT_SECONDS = 0.4
+MANY_KEYS = 200
+COMMITTING_SHARE = 0.1
+"""Of the time, what commits may take while events stream, so many at once: then fewer of them take in more."""
+
+HINT_SECONDS = 0.3
+"""What is written through the endpoint is told twice, by the watcher at once and by the journal a little later.
+While the journal tells of a node, its hints wait so long for the row: a key is looked at once for both."""
+TOLD_SECONDS = 1.0
+
 VANISHED_SECONDS = 5.0
 
 FIRST_PAUSE_SECONDS = 1.0
@@ -58,8 +68,8 @@ logger = logging.getLogger(__name__)
 class EventRecorder(Protocol):
     """What is needed of `recording.Recorder`. `rollbacks`: how often what was not committed was lost."""
 
-    rollbacks: int
-
+    @property
+    def rollbacks(self) -> int: ...
     def put_many(self, workspace_id: int, objects: Sequence[tuple[str, Found]], /) -> object: ...
     def drop_many(self, workspace_id: int, paths: Sequence[str], /) -> object: ...
     def read_again(self, workspace_id: int, paths: Sequence[str], /) -> object: ...
@@ -89,12 +99,17 @@ class EventContext(Protocol):
 
 @dataclass(slots=True)
 class _Node:
-    """`keys`: how many the next look takes. `busy`: from the look to the commit."""
+    """`keys`: how many the next look takes. `busy`: from the look to the commit. `told_at`: by the journal."""
 
     keys: int = 1_000
     pause: float = 0.0
     retry_at: float = 0.0
     busy: bool = False
+    told_at: float = -TOLD_SECONDS
+
+    def hints_until(self, now: float) -> float:
+        """Hints that wait since then, or before, are due."""
+        return now - HINT_SECONDS if now < self.told_at + TOLD_SECONDS else now
 
 
 class EventTask:
@@ -116,6 +131,7 @@ class EventTask:
         self._dropped = False
         self._rollbacks = context.recorder.rollbacks
         self._committed_at = 0.0
+        self._commit_pause = COMMIT_SECONDS
         self._vanished_at = 0.0
 
     def step(self) -> float:
@@ -128,7 +144,7 @@ class EventTask:
         idle = 0.0 if self._looking else self._poll
         if not self._recorded and not self._dropped:
             return idle
-        due_in = self._committed_at + COMMIT_SECONDS - time.monotonic()
+        due_in = self._committed_at + self._commit_pause - time.monotonic()
         if due_in > 0:
             return min(due_in, idle)
         self._commit()
@@ -144,11 +160,12 @@ class EventTask:
     # --- from rows and hints to looks -----------------------------------------------------------------------
 
     def _begin_looks(self) -> None:
-        hinted = self._context.hints.nodes()
+        now = time.monotonic()
+        since = self._context.hints.nodes()
+        hinted = [node_id for node_id in since if self._is_due(node_id, since[node_id])]
         self._ask = self._ask or bool(self._waiting) or self._commits.may_be_new()
         if not self._ask and not hinted:
             return
-        now = time.monotonic()
         with self._context.database.read() as session:
             self._waiting = nodes_with_events(session)
             for node_id in sorted({*self._waiting, *hinted}):
@@ -157,16 +174,26 @@ class EventTask:
                     self._begin_look(session, node_id, node)
         self._ask = False
 
+    def _is_due(self, node_id: int, since: float) -> bool:
+        node = self._nodes.get(node_id)
+        return node is None or since <= node.hints_until(time.monotonic())
+
     def _begin_look(self, session: Session, node_id: int, node: _Node) -> None:
         context = self._context
-        hinted = context.hints.take_objects(node_id, node.keys)
+        now = time.monotonic()
+        rows = first_events(session, node_id, node.keys)
+        if rows:
+            node.told_at = now
+        hinted = context.hints.take_objects(node_id, node.keys, node.hints_until(now))
         try:
-            batch = gathered(session, node_id, first_events(session, node_id, node.keys), hinted)
+            batch = gathered(session, node_id, rows, hinted)
         except BaseException:
             for workspace_id, paths in hinted.items():
                 for path in paths:
                     context.hints.add_object(node_id, workspace_id, path)
             raise
+        for place, paths in batch.wanted:
+            context.hints.drop_objects(node_id, place.workspace_id, paths)
         node.busy = True
         self._looking.add(self._threads.submit(look_at, batch, context.drivers, context.wait, context.stopping))
 
@@ -211,7 +238,7 @@ class EventTask:
         self._nodes[batch.node_id].busy = False
 
     def _commit(self) -> None:
-        self._committed_at = time.monotonic()
+        began = self._committed_at = time.monotonic()
         recorded, self._recorded = self._recorded, []
         try:
             self._context.recorder.commit()
@@ -223,6 +250,9 @@ class EventTask:
             for batch in recorded:
                 self._give_back(batch)
             raise
+        is_stream = sum(batch.keys() for batch in recorded) >= MANY_KEYS
+        pause = (time.monotonic() - began) / COMMITTING_SHARE if is_stream else 0.0
+        self._commit_pause = min(max(COMMIT_SECONDS, pause), LONGEST_COMMIT_SECONDS)
         self._dropped = False
         for batch in recorded:
             if lost:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from workspacesio.domain.crawl_reasons import KEPT
 from workspacesio.domain.names import MAX_KEY_BYTES, SYSTEM_FOLDERS
 from workspacesio.index.big_folder import BigFolder, Seen
 from workspacesio.index.exclusions import Exclusions
@@ -30,7 +31,6 @@ LINK_NOT_FOLLOWED = "it is a symbolic link that leads nowhere, out of its folder
 lies elsewhere in the workspace is found there."""
 LINK_TO_FOLDER = "it is a symbolic link to a folder, whose files are found where they lie"
 """A link to the next folder in each of thirty would make a thousand million paths to the same files."""
-KEPT = "it could not be read; what was known of it was kept"
 
 _LONGEST_NAME = 256
 

@@ -6,7 +6,7 @@ crawls     nothing is told: what the last crawl found
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -44,6 +44,18 @@ def freshness_of_roots(session: Session) -> dict[int, KnownFreshness]:
     return {
         row.root_id: KnownFreshness(Freshness(KeptBy(row.kept_by), row.problem, row.folders), row.since)
         for row in session.scalars(select(RootFreshness))
+    }
+
+
+def while_silent(known: Mapping[int, KnownFreshness], since: datetime) -> dict[int, KnownFreshness]:
+    """The same while the index worker gives no sign of life, since then: nobody takes in what is heard."""
+    problem = (
+        f"The index worker has not been heard of since {since:%Y-%m-%d %H:%M:%S} UTC, and takes nothing in. Look "
+        "into the service's log; start the service again if it doesn't come back by itself."
+    )
+    return {
+        root_id: replace(one, freshness=replace(one.freshness, problem=problem), since=since)
+        for root_id, one in known.items()
     }
 
 

@@ -4,6 +4,9 @@ A hint says where to look, never what is there; so they may come twice, late, an
 """
 
 import threading
+import time
+from collections.abc import Iterable
+from itertools import takewhile
 
 from workspacesio.domain.names import ancestors
 from workspacesio.index.found import parent_path
@@ -21,13 +24,15 @@ class Hints:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._objects: dict[int, dict[int, set[str]]] = {}
+        self._objects: dict[int, dict[int, dict[str, float]]] = {}
+        """Paths by node and workspace, and since when each waits: the oldest first."""
         self._folders: dict[tuple[int, int], set[str]] = {}
 
     def add_object(self, node_id: int, workspace_id: int, path: str) -> None:
+        now = time.monotonic()
         with self._lock:
-            waiting = self._objects.setdefault(node_id, {}).setdefault(workspace_id, set())
-            waiting.add(path)
+            waiting = self._objects.setdefault(node_id, {}).setdefault(workspace_id, {})
+            waiting.setdefault(path, now)
             if len(waiting) <= MAX_OBJECTS:
                 return
             del self._objects[node_id][workspace_id]
@@ -45,13 +50,16 @@ class Hints:
                 waiting.clear()
                 waiting |= {one for one in above if not any(other in above for other in ancestors(one)[1:])}
 
-    def nodes(self) -> set[int]:
-        """With objects to look at."""
+    def nodes(self) -> dict[int, float]:
+        """With objects to look at; since when the oldest waits, by the monotonic clock."""
         with self._lock:
-            return set(self._objects)
+            return {
+                node_id: min((next(iter(paths.values())) for paths in waiting.values()), default=0.0)
+                for node_id, waiting in self._objects.items()
+            }
 
-    def take_objects(self, node_id: int, most: int) -> dict[int, list[str]]:
-        """Paths by workspace, at most so many; the rest waits."""
+    def take_objects(self, node_id: int, most: int, until: float = float("inf")) -> dict[int, list[str]]:
+        """Paths by workspace, at most so many of those that wait since `until` or before; the rest waits."""
         taken: dict[int, list[str]] = {}
         with self._lock:
             waiting = self._objects.get(node_id, {})
@@ -59,13 +67,32 @@ class Hints:
                 if most <= 0:
                     break
                 paths = waiting[workspace_id]
-                taken[workspace_id] = [paths.pop() for _ in range(min(most, len(paths)))]
-                most -= len(taken[workspace_id])
-                if not paths:
-                    del waiting[workspace_id]
+                old = takewhile(lambda one: one[1] <= until, paths.items())
+                found = [path for (path, _), _ in zip(old, range(most), strict=False)]
+                if found:
+                    taken[workspace_id] = found
+                    self._remove(node_id, workspace_id, found)
+                most -= len(found)
             if not waiting:
                 self._objects.pop(node_id, None)
         return taken
+
+    def drop_objects(self, node_id: int, workspace_id: int, paths: Iterable[str]) -> None:
+        """Whoever is about to look at these needs no hint any more."""
+        with self._lock:
+            self._remove(node_id, workspace_id, paths)
+
+    def _remove(self, node_id: int, workspace_id: int, paths: Iterable[str]) -> None:
+        of_node = self._objects.get(node_id, {})
+        waiting = of_node.get(workspace_id)
+        if waiting is None:
+            return
+        for path in paths:
+            waiting.pop(path, None)
+        if not waiting:
+            del of_node[workspace_id]
+            if not of_node:
+                del self._objects[node_id]
 
     def take_folder(self, passed_over: set[int]) -> tuple[int, int, str] | None:
         """Node, workspace and path of a folder; none of these nodes."""

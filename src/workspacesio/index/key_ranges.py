@@ -21,6 +21,9 @@ from workspacesio.nodes.minio.listing_pages import KeyPage, ListedObject
 
 AT_ONCE = 4
 PAGES_AHEAD = 16
+MAX_EMPTY_PAGES = 1_000
+"""One after the other, each with a token for the next; servers give some where much was deleted."""
+
 WAITS = (1.0, 3.0, 9.0)
 """Seconds before a server that is down is asked again."""
 
@@ -130,11 +133,15 @@ class RangeReader:
         token, last = (self._token, self._last) if first else (None, "")
         start = "" if wanted.low is None else wanted.low[:-1] + _JUST_BELOW_SLASH
         more = True
+        empty = 0
         while more and not self._left.is_set():
             mark = self._mark()
             page = patiently(lambda: self._list_keys(self._prefix, start_after=start, token=token), self._left)  # noqa: B023 - asked for at once
             check_order(page, last, token)
             objects = page.objects
+            empty = 0 if objects else empty + 1
+            if empty > MAX_EMPTY_PAGES:
+                raise NodeDown("The server lists page after page without a key, and says that there are more.")
             last = objects[-1].key if objects else last
             if wanted.low is not None and objects and objects[0].key < wanted.low:
                 objects = [one for one in objects if one.key >= wanted.low]

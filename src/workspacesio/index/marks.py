@@ -7,6 +7,7 @@
 Touches are forgotten when no mark is left that is older than they are.
 """
 
+import threading
 import weakref
 
 _FORGET_EVERY = 1000
@@ -22,19 +23,21 @@ class Mark:
 
 
 class Touches:
-    """Not safe for several threads; the recorder's lock guards it."""
+    """The recorder's lock guards all but `mark`: threads that list ahead don't wait for what is being recorded."""
 
     def __init__(self) -> None:
         self._number = 0
+        self._marking = threading.Lock()
         self._marks: weakref.WeakSet[Mark] = weakref.WeakSet()
         self._names: dict[tuple[int, str], dict[str, int]] = {}
         self._dropped: dict[tuple[int, str], int] = {}
         self._forget_at = _FORGET_EVERY
 
     def mark(self) -> Mark:
-        made = Mark(self._number)
-        self._marks.add(made)
-        return made
+        with self._marking:
+            made = Mark(self._number)
+            self._marks.add(made)
+            return made
 
     def touch(self, workspace_id: int, path: str) -> None:
         """An object; the folders that it lies in are thereby known to be there or not, too."""
@@ -77,7 +80,8 @@ class Touches:
             self._forget_at = self._number + max(_FORGET_EVERY, kept)
 
     def _forget(self) -> None:
-        oldest = min((mark.number for mark in self._marks), default=self._number)
+        with self._marking:
+            oldest = min((mark.number for mark in self._marks), default=self._number)
         self._dropped = {place: number for place, number in self._dropped.items() if number > oldest}
         kept = {
             place: {name: number for name, number in names.items() if number > oldest}

@@ -4,8 +4,14 @@
 owner, node, root or type. Where there is none, nothing is found, and a note says so in the same words whether the
 name is unknown or hidden. `in:` is a workspace's reference, with a folder if wanted, and means what it means
 everywhere (`services/references.py`): NotFound, and Ambiguous with candidates.
+
+`path:` may begin with the workspace, as results are printed: `workspace/path` in one of the caller's own,
+`owner/workspace/path` in any that the caller may read in. Other readings of it mean nothing, and need no note:
+what else the pattern means stands beside it. A workspace that others share under some name is none: its owner
+would choose what the caller's queries mean.
 """
 
+import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,6 +19,8 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from workspacesio.database.tables import Node, Root, User, Workspace
+from workspacesio.domain.search_fields import path_query
+from workspacesio.domain.search_patterns import printed_readings
 from workspacesio.domain.search_query import AllOf, AnyOf, Folders, Named, NamedField, Not, Query, Workspaces
 from workspacesio.domain.search_term import shown
 from workspacesio.domain.vocabulary import RootType
@@ -58,6 +66,8 @@ class Naming:
     def _meaning(self, named: Named) -> Query:
         if named.field == "in":
             return self._reference(named.value)
+        if named.field == "path":
+            return self._printed(named.value)
         having = self.session.scalars(
             select(Workspace.id)
             .join(User, User.id == Workspace.owner_id)
@@ -81,6 +91,21 @@ class Naming:
                 return Root.name == value
             case _:
                 return Root.type.in_(_PUBLIC_TYPES)
+
+    def _printed(self, pattern: str) -> Query:
+        meanings: list[Query] = []
+        for owner, name, inside in printed_readings(pattern):
+            found = self.sight.workspaces.intersection(
+                self.session.scalars(
+                    select(Workspace.id)
+                    .join(User, User.id == Workspace.owner_id)
+                    .where(User.username == (owner or self.actor.username))
+                    .where(Workspace.name == unicodedata.normalize("NFC", name))
+                )
+            )
+            if found:
+                meanings.append(AllOf((Workspaces(found), path_query(inside))))
+        return AnyOf(tuple(meanings))
 
     def _reference(self, reference: str) -> Query:
         meaning = resolve_reference(

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 
 class Note(NamedTuple):
-    """`code` is stable and meant for programs, `sentence` for people."""
+    """`code` is stable and meant for programs, `sentence` for people. `roots`: those that it is about, if any."""
 
     code: str
     sentence: str
+    roots: tuple[str, ...] = ()

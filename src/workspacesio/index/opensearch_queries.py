@@ -15,6 +15,7 @@ from workspacesio.domain.search_query import (
     Not,
     OfType,
     PathMatches,
+    PathWords,
     Query,
     SizeBetween,
     Words,
@@ -68,6 +69,8 @@ def _of_text(query: Query) -> Json:
     match query:
         case Words(words):
             return any_of([phrase("words", words), phrase("content", words)])
+        case PathWords(words):
+            return phrase("words", words)
         case NameMatches(pattern):
             return name_query(pattern)
         case PathMatches(pattern):

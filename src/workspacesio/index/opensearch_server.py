@@ -178,7 +178,9 @@ class SearchServer:
 class SearchServerRefused(Unavailable):
     """The server answered with an error. `status` as in HTTP, `kind` its own name of it."""
 
-    def __init__(self, sentence: str, *, status: int, kind: str, code: str = CODE) -> None:
+    default_code = CODE
+
+    def __init__(self, sentence: str, *, status: int, kind: str, code: str | None = None) -> None:
         super().__init__(sentence, code=code)
         self.status = status
         self.kind = kind
@@ -211,7 +213,7 @@ def _refused(error: TransportError) -> SearchServerRefused:
     if kind == "search_phase_execution_exception" and isinstance(error.info, dict):
         causes = error.info.get("error", {}).get("root_cause") or [{}]
         kind = str(causes[0].get("type", kind))
-    code = MISSING if status == 404 and kind == "index_not_found_exception" else CODE
+    code = MISSING if status == 404 and kind == "index_not_found_exception" else None
     logger.info("the search server answered %s %s", status, kind)
     return SearchServerRefused(refusal_sentence(status, kind), status=status, kind=kind, code=code)
 

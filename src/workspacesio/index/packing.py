@@ -10,14 +10,14 @@ _HEXADECIMAL = b"\0"
 
 
 def pack_etag(etag: str) -> bytes:
-    """An MD5, and what follows one after a dash, in half its length; anything else as it is."""
-    if etag[32:33] in ("", "-"):
-        try:
-            raw = bytes.fromhex(etag[:32])
-        except ValueError:
-            return etag.encode()
-        if len(raw) == 16 and raw.hex() == etag[:32]:
-            return _HEXADECIMAL + raw + etag[32:].encode()
+    """32 hexadecimal digits, as an MD5 has, in half their length, and what follows; anything else as it is."""
+    digits = etag[:32]
+    try:
+        raw = bytes.fromhex(digits)
+    except ValueError:
+        return etag.encode()
+    if len(raw) == 16 and raw.hex() == digits:
+        return _HEXADECIMAL + raw + etag[32:].encode()
     return etag.encode()
 
 

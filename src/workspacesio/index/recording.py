@@ -2,7 +2,7 @@
 
     1. one transaction of the catalogue: rows, sums of all folders above, and which folders changed by it
     2. the engine is told
-    3. the engine commits                 (every few seconds of a crawl; at once after events)
+    3. the engine commits                 (every few seconds of a crawl, beside it; at once after events)
     4. the catalogue notes up to which change the engine holds everything
 
 So a kill anywhere loses nothing: the folders that changed after what the engine holds are written to it again.
@@ -15,20 +15,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
-from sqlalchemy import Connection
-
-from workspacesio.database.engines import REPAIRABLE
 from workspacesio.domain.errors import WorkspacesIOError
 from workspacesio.index.catalogue import Catalogue, Due
-from workspacesio.index.catalogue_changes import CatalogueChanges, LeaseLost
+from workspacesio.index.catalogue_changes import CatalogueChanges
 from workspacesio.index.catalogue_contents import Enriched, enrich
-from workspacesio.index.catalogue_folders import Folders
-from workspacesio.index.catalogue_store import catalogue_failures
 from workspacesio.index.catalogue_sync import sync
+from workspacesio.index.catalogue_transactions import CatalogueTransactions
 from workspacesio.index.engine_feed import COMMIT_ENTRIES, STEP, EngineFeed
 from workspacesio.index.found import Counts, Found, Listing, ListingSink, split_path
 from workspacesio.index.marks import Mark, Touches
-from workspacesio.index.statements import Statements, statements_on
+from workspacesio.index.statements import Statements
 
 __all__ = ["Counts", "Found", "Listing", "ListingSink", "Mark", "Recorder"]
 
@@ -55,29 +51,26 @@ class Recorder:
         self.catalogue = catalogue
         self.feeds = list(feeds)
         self.lock = threading.RLock()
-        self.rollbacks = 0
-        """How often something failed and took what others had recorded since the last commit with it."""
         self.beat = 0
         """Of the lease; whoever renews it says so."""
-        self._fence = fence
         self._clock = clock
         self._touches = Touches()
-        self._folders = Folders()
-        self._connection: Connection | None = None
-        self._changes: CatalogueChanges | None = None
-        self._change = -1
-        """The catalogue's last one; -1: not known since a failure."""
-        self._begun_at = 0.0
-        self._is_closed = False
+        self._transactions = CatalogueTransactions(catalogue, fence=fence, clock=clock)
         self._uncommitted = 0
         self._oldest: float | None = None
-        """When the first change was recorded that readers don't find yet."""
+        """When the first change was recorded that readers don't find yet, nor after the commit beside."""
+        self._oldest_beside: float | None = None
+        """Likewise, of those that the commit beside makes found."""
         self._holds = {feed.number: feed.holds for feed in self.feeds}
 
+    @property
+    def rollbacks(self) -> int:
+        """How often something failed and took what others had recorded since the last commit with it."""
+        return self._transactions.rollbacks
+
     def mark(self) -> Mark:
-        """Taken before a folder is listed, and held as long as the listing."""
-        with self.lock:
-            return self._touches.mark()
+        """Taken before a folder is listed, and held as long as the listing. Never waits."""
+        return self._touches.mark()
 
     def touched(self, workspace_id: int, path: str, since: Mark) -> set[str] | None:
         """Names right in the folder (of folders with their slash) that events touched since; None: all of it."""
@@ -179,59 +172,67 @@ class Recorder:
             self._uncommitted = 0
             self.note_holds()
             if searchable:
-                self._oldest = None
+                self._oldest = self._oldest_beside = None
             return searchable
 
-    def commit_if_due(self) -> bool:
-        """Commits where much was recorded, or some time ago; whether it did."""
+    def commit_beside(self) -> None:
+        """After this, all that was recorded survives a crash. Engines commit beside what is recorded next."""
         with self.lock:
+            self.flush()
+            change = self.known_change()
+            searchable = False
+            for feed in self.feeds:
+                begun = feed.begin_commit(change)
+                searchable = searchable or (begun and feed.state == "serving")
+            self._uncommitted = 0
+            self.note_holds()
+            if searchable:
+                self._oldest, self._oldest_beside = None, self._oldest
+
+    def commit_if_due(self) -> bool:
+        """Begins to commit where much was recorded, or some time ago; whether it did."""
+        with self.lock:
+            self._end_commit_beside()
             now = self._clock()
             late = self._oldest is not None and now - self._oldest >= COMMIT_SECONDS
-            long = self._changes is not None and now - self._begun_at >= COMMIT_SECONDS
+            long = self._transactions.is_under_way and now - self._transactions.begun_at >= COMMIT_SECONDS
             if self._uncommitted < COMMIT_ENTRIES and not late and not long:
                 return False
-            self.commit()
+            self.commit_beside()
             return True
 
     def lag_seconds(self) -> float:
         """How old the oldest recorded change is that readers don't find yet."""
-        oldest = self._oldest
-        return 0.0 if oldest is None else self._clock() - oldest
+        waiting = [since for since in (self._oldest, self._oldest_beside) if since is not None]
+        return self._clock() - min(waiting) if waiting else 0.0
 
     def close(self) -> None:
         """Commits what it can; from then on all calls raise LeaseLost."""
         with self.lock:
-            if self._is_closed:
+            if self._transactions.is_closed:
                 return
             with suppress(WorkspacesIOError):
                 self.commit()
             for feed in self.feeds:
                 feed.close()
-            self._is_closed = True
-            self._disconnect()
+            self._transactions.close()
 
     def flush(self) -> None:
         """Ends the catalogue's transaction, and tells the engines of it."""
-        changes, self._changes = self._changes, None
-        if changes is None:
-            return
         try:
-            self._change, work = changes.commit()
+            work = self._transactions.commit()
         except BaseException:
-            self._give_up(changes)
             for feed in self.feeds:
                 feed.is_behind = True  # it may have taken place, and only its answer been lost
             raise
-        self._folders.forget_if_many()
-        self._uncommitted += work.size
-        for feed in self.feeds:
-            feed.apply(work)
+        if work is not None:
+            self._uncommitted += work.size
+            for feed in self.feeds:
+                feed.apply(work)
 
     def known_change(self) -> int:
         """The number of the catalogue's last change."""
-        if self._change < 0:
-            self._change = self.catalogue.change_number()
-        return self._change
+        return self._transactions.number()
 
     def note_holds(self) -> None:
         """To the catalogue, how far each engine is. Its loss costs only writing folders again."""
@@ -251,61 +252,21 @@ class Recorder:
 
     def change_rows(self, change: Callable[[Statements], T]) -> T:
         """A transaction of its own for rows about engines, or of no more use. After `flush`, in the lock."""
-        with catalogue_failures():
-            try:
-                connection = self._connected().execution_options(**{REPAIRABLE: True})
-                with connection.begin():
-                    result = change(statements_on(connection.dialect.name, connection.connection.cursor()))
-                connection.execution_options(**{REPAIRABLE: False})
-            except BaseException:
-                self._disconnect()
-                raise
-        return result
+        return self._transactions.run(change)
+
+    def _end_commit_beside(self) -> None:
+        """If it is over; nobody waits for it."""
+        if self._oldest_beside is None or not all(feed.has_committed() for feed in self.feeds):
+            return
+        if any(feed.state == "serving" and not feed.is_behind for feed in self.feeds):
+            self._oldest_beside = None
+        self.note_holds()
 
     @contextmanager
     def _changing(self) -> Iterator[CatalogueChanges]:
-        with catalogue_failures():
-            changes = self._begin()
-            try:
-                yield changes
-            except BaseException:
-                self._give_up(changes)
-                raise
+        with self._transactions.changing(self.beat) as changes:
+            yield changes
         if self._oldest is None and changes.size:
             self._oldest = self._clock()
         if changes.size >= STEP:
             self.flush()
-
-    def _begin(self) -> CatalogueChanges:
-        if self._changes is None:
-            try:
-                self._changes = CatalogueChanges(
-                    self._connected(), self._folders, fence=self._fence, beat=self.beat
-                )
-            except BaseException:
-                self._disconnect()
-                raise
-            self._begun_at = self._clock()
-        return self._changes
-
-    def _give_up(self, changes: CatalogueChanges) -> None:
-        self.rollbacks += 1
-        self._changes = None
-        self._change = -1
-        with suppress(Exception):
-            changes.roll_back()
-        self._folders.forget()
-        self._disconnect()
-
-    def _connected(self) -> Connection:
-        if self._is_closed:
-            raise LeaseLost("This worker has stopped.")
-        if self._connection is None:
-            self._connection = self.catalogue.store.connect()
-        return self._connection
-
-    def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(Exception):
-                connection.close()

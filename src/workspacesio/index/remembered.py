@@ -2,7 +2,7 @@
 
 Rights are remembered under the generation of rights, which every change of them raises, and until the next share
 expires: a question reads the generation in its own session and uses what is remembered only if it is the same. How
-far crawls are is no right, and is remembered for a second.
+far crawls are, what is indexed and how far it was read is no right, and is remembered for a second.
 """
 
 import threading
@@ -20,6 +20,7 @@ from workspacesio.database.visibility import share_reaches
 from workspacesio.domain.facts import Caller
 from workspacesio.domain.search_query import Query
 from workspacesio.index.completeness import Unindexed, unindexed_workspaces
+from workspacesio.index.content_state import ContentState, ReadCatalogue, load_content_state
 from workspacesio.index.sight import FolderNumbers, Sight, load_sight, sight_query
 
 MAX_CALLERS = 500
@@ -53,6 +54,7 @@ class Remembered:
         self._queries: OrderedDict[Sight, tuple[int, Query]] = OrderedDict()
         self._unindexed: Mapping[int, Unindexed] = {}
         self._unindexed_at = float("-inf")
+        self._contents: tuple[float, ContentState] | None = None
 
     def sight(self, session: Session, *, caller: Caller, now: datetime) -> Sight:
         """As `load_sight`. `caller` was read in this session."""
@@ -90,6 +92,16 @@ class Remembered:
         if now - self._unindexed_at >= UNINDEXED_SECONDS:
             self._unindexed, self._unindexed_at = unindexed_workspaces(session), now
         return self._unindexed
+
+    def contents(self, session: Session, catalogue: ReadCatalogue) -> ContentState:
+        now = self._clock()
+        known = self._contents
+        if known is None or now - known[0] >= UNINDEXED_SECONDS:
+            generation = session.scalars(_GENERATION).one()
+            before = None if known is None else known[1]
+            state = load_content_state(session, catalogue, generation=generation, known=before)
+            known = self._contents = now, state
+        return known[1]
 
     def _keep(self, caller: Caller, known: _Remembered) -> None:
         with self._lock:

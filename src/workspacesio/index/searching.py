@@ -17,6 +17,7 @@ from workspacesio.domain.errors import Unavailable
 from workspacesio.index.asking import AskedIndex, ask, microseconds
 from workspacesio.index.engine import Hit, SearchRequest, Sort
 from workspacesio.index.notes import Note
+from workspacesio.index.path_order import page_by_path
 from workspacesio.index.search_cursors import Asked, Place, open_cursor, seal_cursor
 from workspacesio.index.sight import Sight
 from workspacesio.services.actors import Actor
@@ -67,6 +68,11 @@ class WorkspaceLabel(NamedTuple):
     bucket: str
     prefix: str
 
+    @property
+    def reference(self) -> str:
+        """`owner/workspace/`, which a path may follow."""
+        return f"{self.owner}/{self.name}/"
+
 
 def search(
     session: Session,
@@ -94,22 +100,29 @@ def search(
     if limit == 0:
         total, size = index.engine().total(question.query)
         return SearchAnswer(total, size, (), None, question.notes, question.incomplete)
-    page = index.engine().search(
-        SearchRequest(
-            query=question.query,
-            sort=sort,
-            descending=descending,
-            limit=min(limit, MAX_HIGHLIGHTED if highlight else MAX_LIMIT),
-            after=None if place is None else place.after,
-            highlight=highlight,
-        )
+    request = SearchRequest(
+        query=question.query,
+        sort=sort,
+        descending=descending,
+        limit=min(limit, MAX_HIGHLIGHTED if highlight else MAX_LIMIT),
+        after=None if place is None else place.after,
+        highlight=highlight,
     )
+    if sort is Sort.PATH:
+        labels = workspace_labels(session, question.sight.workspaces)
+        page = page_by_path(index.engine(), request, {number: label.reference for number, label in labels.items()})
+    else:
+        page = index.engine().search(request)
     _require_seen(question.sight, page.hits)
-    labels = workspace_labels(session, {hit.workspace_id for hit in page.hits})
+    if sort is not Sort.PATH:
+        labels = workspace_labels(session, {hit.workspace_id for hit in page.hits})
     return SearchAnswer(
         total=page.total,
         bytes=page.total_bytes,
-        results=tuple(_found(hit, labels[hit.workspace_id]) for hit in page.hits),
+        results=tuple(
+            _found(_by_name(hit) if hit.workspace_id in question.by_name else hit, labels[hit.workspace_id])
+            for hit in page.hits
+        ),
         next_after=seal_cursor(keyring, asked, Place(asked_at, page.next_after)) if page.next_after else None,
         notes=question.notes,
         incomplete=question.incomplete,
@@ -123,6 +136,12 @@ def _require_seen(sight: Sight, hits: Collection[Hit]) -> None:
             "The index does not agree with itself; an administrator runs `wio index rebuild`.",
             code="index_damaged",
         )
+
+
+def _by_name(hit: Hit) -> Hit:
+    """Without what was read of contents and metadata, and is not to be told any more."""
+    in_path = tuple(piece for piece in hit.highlights if piece[0] == hit.path)[:1]
+    return hit._replace(content_type="", facts={}, tags={}, problem="", highlights=in_path)
 
 
 def _found(hit: Hit, label: WorkspaceLabel) -> FoundEntry:

@@ -6,13 +6,14 @@ workspaces and not what is in them, gets the workspace's sum alone.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from workspacesio.database.tables import Workspace
 from workspacesio.database.visibility import seen_workspaces
 from workspacesio.domain.errors import NotFound
 from workspacesio.domain.names import ancestors
@@ -89,9 +90,16 @@ def sizes(
     found = asked.folder(workspace_id, f"{spelled}/" if spelled else "", depth)
     if found is None and spelled and not path.endswith("/"):
         found = asked.object(workspace_id, spelled)
-    if found is None:
-        raise NotFound("There is nothing of that name that you can see; `wio search` finds it by its words.")
     wanted = Workspaces(frozenset({workspace_id}))
+    # A manager, who is told the sum, is told what it lacks.
+    told = sight if found is None else replace(sight, whole=sight.whole | {workspace_id})
+    lacking = incomplete(session, index=index, sight=told, wanted=wanted)
+    if found is None:
+        if lacking:
+            raise NotFound(f"The index has nothing of that name that you can see. {lacking[0].sentence}")
+        raise NotFound("There is nothing of that name that you can see; `wio search` finds it by its words.")
+    if not found.path and not found.usage.objects and not found.partial and not lacking:
+        lacking = _emptied(session, workspace_id)
     return Sizes(
         workspace_id,
         found.path,
@@ -99,8 +107,21 @@ def sizes(
         found.usage.bytes,
         found.children,
         found.partial,
-        incomplete(session, index=index, sight=sight, wanted=wanted),
+        lacking,
     )
+
+
+def _emptied(session: Session, workspace_id: int) -> tuple[Note, ...]:
+    """A folder that was imported had something in it once: it may be renamed, or not mounted."""
+    workspace = session.get_one(Workspace, workspace_id)
+    if not workspace.imported:
+        return ()
+    where = f"s3://{workspace.bucket}/{workspace.prefix}"
+    sentence = (
+        f"Nothing was found at {where} when it was last looked at: the folder is empty or not there; see that it "
+        "is mounted and called so, then `wio crawl start` looks again."
+    )
+    return (Note("nothing_stored", sentence),)
 
 
 class _Sums(NamedTuple):

@@ -18,12 +18,13 @@ from workspacesio.database.visible_places import managed_roots
 from workspacesio.domain.errors import Unavailable
 from workspacesio.domain.facts import Target
 from workspacesio.domain.permissions import decide
-from workspacesio.domain.vocabulary import Action, CrawlState
+from workspacesio.domain.vocabulary import Action, CrawlState, IndexLevel
 from workspacesio.index.catalogue import Usage
 from workspacesio.index.event_rows import events_waiting
+from workspacesio.index.extraction.missing import missing_libraries
 from workspacesio.index.extraction.registry import installed
 from workspacesio.index.extraction.waiting import Waiting, waiting_contents
-from workspacesio.index.freshness import KeptBy, KnownFreshness, freshness_of_roots
+from workspacesio.index.freshness import KeptBy, KnownFreshness, freshness_of_roots, while_silent
 from workspacesio.index.leases import INDEX_WRITER
 from workspacesio.index.notes import Note
 from workspacesio.index.opening import IndexReader
@@ -32,6 +33,9 @@ from workspacesio.services.crawl_requests import indexing_of
 
 _OPEN = (CrawlState.QUEUED, CrawlState.RUNNING, CrawlState.PAUSED)
 _ENDED = (CrawlState.DONE, CrawlState.FAILED)
+
+SILENT_SECONDS = 30.0
+"""After so long without a sign of the worker, nothing is said to be heard; it gives one every few seconds."""
 
 # In these words, in which the partial index has them.
 _WAITING = text(
@@ -71,8 +75,8 @@ class Whole:
 @dataclass(frozen=True, slots=True)
 class RootStatus:
     """`freshness`: None while the worker hasn't looked. `lag_seconds`: how old the oldest change may be that isn't
-    found yet; None where that isn't known. `contents`: what is to be read still of the objects that are indexed;
-    None where nothing but names is wanted, or that can't be counted now."""
+    found yet; None where that isn't known, or there is no workspace. `contents`: what is to be read still of the
+    objects that are indexed; None where nothing but names is wanted, or that can't be counted now."""
 
     root: str
     indexing: RootIndexing
@@ -87,23 +91,27 @@ class RootStatus:
 
 @dataclass(frozen=True, slots=True)
 class IndexStatus:
-    """`whole` is None for all but administrators."""
+    """`whole` is None for all but administrators. `notes`: what would have more of contents be read."""
 
     state: IndexState
     incomplete: tuple[Note, ...]
     whole: Whole | None
     roots: tuple[RootStatus, ...]
+    notes: tuple[Note, ...]
 
 
 def index_status(session: Session, *, index: IndexReader, actor: Actor, now: datetime) -> IndexStatus:
     """As much as the caller may know."""
     incomplete = tuple(Note(code, sentence) for code, sentence in index.incomplete())
     sees_whole = bool(decide(actor.caller, Action.SEE_AUDIT, Target(), now))
+    roots = tuple(_roots(session, index, actor, now))
+    reads = any(root.indexing.level == IndexLevel.CONTENT for root in roots)
     return IndexStatus(
         _state(index, incomplete),
         incomplete,
         _whole(session, index) if sees_whole else None,
-        tuple(_roots(session, index, actor, now)),
+        roots,
+        tuple(missing_libraries(installed())) if reads else (),
     )
 
 
@@ -154,10 +162,15 @@ def _roots(session: Session, index: IndexReader, actor: Actor, now: datetime) ->
     held = _held(session, index, roots)
     contents = _contents(session, index, roots)
     freshness = freshness_of_roots(session)
+    silent_since = _silent_since(session, now)
+    if silent_since is not None:
+        freshness = while_silent(freshness, silent_since)
     waiting: dict[int, datetime] = {row.root_id: row.at for row in session.execute(_WAITING)}
+    filled = set(session.scalars(select(Workspace.root_id).distinct()))
     found = []
     for root in roots:
         known, done = freshness.get(root.id), _newest(session, root, (CrawlState.DONE,))
+        not_heard = [at for at in (waiting.get(root.id), silent_since) if at is not None]
         objects, size = held.get(root.id, (0, 0))
         found.append(
             RootStatus(
@@ -166,13 +179,21 @@ def _roots(session: Session, index: IndexReader, actor: Actor, now: datetime) ->
                 objects=objects,
                 bytes=size,
                 freshness=known,
-                lag_seconds=_lag(known, waiting.get(root.id), done, now),
+                lag_seconds=_lag(known, min(not_heard, default=None), done, now) if root.id in filled else None,
                 last_crawl=_newest(session, root, _ENDED),
                 open_crawl=_newest(session, root, _OPEN),
                 contents=contents.get(root.id),
             )
         )
     return found
+
+
+def _silent_since(session: Session, now: datetime) -> datetime | None:
+    """When the index worker was heard of last, if that is too long ago."""
+    lease = session.get(IndexLease, INDEX_WRITER)
+    if lease is None or (now - lease.heartbeat_at).total_seconds() < SILENT_SECONDS:
+        return None
+    return lease.heartbeat_at
 
 
 def _held(session: Session, index: IndexReader, roots: Sequence[Root]) -> dict[int, tuple[int, int]]:

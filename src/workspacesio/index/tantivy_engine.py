@@ -27,6 +27,7 @@ from workspacesio.index.engine import (
     SearchPage,
     SearchRequest,
 )
+from workspacesio.index.tantivy_answers import MOST_BUCKETS, Answers
 from workspacesio.index.tantivy_hits import hits
 from workspacesio.index.tantivy_paging import page
 from workspacesio.index.tantivy_queries import Queries
@@ -36,6 +37,8 @@ from workspacesio.index.tantivy_seen import SeenIds
 _HEAP_BYTES = 100_000_000
 """Of the entries not yet written; more makes fewer, larger segments."""
 _NO_ENTRY = -1
+_BATCH_CHARACTERS = 1_000_000
+"""Documents are handed over so many at once: one alone would wake tantivy's thread, which costs as much as it."""
 
 
 class TantivyEngine:
@@ -85,10 +88,16 @@ class _Writer:
     def put(self, entries: Iterable[Entry]) -> None:
         with self._writing():
             document, seen = self._documents.document, self._seen
+            made: list[tuple[int, str]] = []
+            size = 0
             for entry in entries:
-                if seen.add(entry.id):
-                    self._tantivy.delete_documents_by_term("id", entry.id)
-                self._tantivy.add_json(document(entry))
+                number, text = entry.id, document(entry)
+                made.append((number if seen.add(number) else _NO_ENTRY, text))
+                size += len(text)
+                if size >= _BATCH_CHARACTERS:
+                    self._add(made)
+                    made, size = [], 0
+            self._add(made)
 
     def remove(self, entry_ids: Iterable[int]) -> None:
         self._remove("id", entry_ids)
@@ -108,6 +117,13 @@ class _Writer:
     def close(self) -> None:
         """What was not committed is not kept."""
         self._lose()
+
+    def _add(self, documents: Sequence[tuple[int, str]]) -> None:
+        """With the number of the entry that each replaces."""
+        for number, document in documents:
+            if number != _NO_ENTRY:
+                self._tantivy.delete_documents_by_term("id", number)
+            self._tantivy.add_json(document)
 
     @property
     def _tantivy(self) -> tantivy.IndexWriter:
@@ -158,27 +174,35 @@ class _Reader:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._opening = threading.Lock()
-        self._opened: tuple[tuple[int, int, int], tantivy.Searcher] | None = None
+        self._opened: tuple[tuple[int, int, int], tantivy.Searcher, Answers] | None = None
         self._index: tantivy.Index | None = None
         self._schema = schema()
 
     def search(self, request: SearchRequest) -> SearchPage:
         with _failing(self._folder):
-            searcher, queries, query = self._asked(request.query)
-            count, size = tantivy_facets.total(searcher, queries, query)
+            searcher, answers = self._newest()
+            queries = Queries(self._schema, searcher)
+            query = queries.asked(request.query)
+            count, size = answers.of(request.query, lambda: tantivy_facets.total(searcher, queries, query))
             ids: list[int] = []
             after = None
             if request.limit > 0 and count:
-                ids, after = page(searcher, queries, request, query)
+                ids, after = page(searcher, queries, request, query, count)
             return SearchPage(count, size, hits(searcher, queries, request, ids), after)
 
     def total(self, query: Query) -> tuple[int, int]:
         with _failing(self._folder):
-            return tantivy_facets.total(*self._asked(query))
+            searcher, answers = self._newest()
+            return answers.of(query, lambda: tantivy_facets.total(*self._asked(searcher, query)))
 
     def facets(self, query: Query, requests: Sequence[FacetRequest]) -> list[FacetAnswer]:
         with _failing(self._folder):
-            return tantivy_facets.facets(*self._asked(query), requests)
+            searcher, answers = self._newest()
+            return answers.of(
+                (query, tuple(requests)),
+                lambda: tantivy_facets.facets(*self._asked(searcher, query), requests),
+                lambda found: sum(len(answer.buckets) for answer in found) <= MOST_BUCKETS,
+            )
 
     def entries(self) -> int:
         with _failing(self._folder):
@@ -187,17 +211,19 @@ class _Reader:
     def close(self) -> None:
         self._opened = self._index = None
 
-    def _asked(self, query: Query) -> tuple[tantivy.Searcher, Queries, tantivy.Query]:
-        searcher = self._searcher()
+    def _asked(self, searcher: tantivy.Searcher, query: Query) -> tuple[tantivy.Searcher, Queries, tantivy.Query]:
         queries = Queries(self._schema, searcher)
         return searcher, queries, queries.asked(query)
 
     def _searcher(self) -> tantivy.Searcher:
+        return self._newest()[0]
+
+    def _newest(self) -> tuple[tantivy.Searcher, Answers]:
         """Of the last commit."""
         commit = self._commit()
         opened = self._opened
         if opened is not None and opened[0] == commit:
-            return opened[1]
+            return opened[1], opened[2]
         with self._opening:
             if self._index is None:
                 # To be asked for fields that are not there makes tantivy panic.
@@ -209,9 +235,9 @@ class _Reader:
             # The commit is looked at before it is opened: what is found may be newer, never older.
             commit = self._commit()
             self._index.reload()
-            searcher = self._index.searcher()
-            self._opened = (commit, searcher)
-            return searcher
+            searcher, answers = self._index.searcher(), Answers()
+            self._opened = (commit, searcher, answers)
+            return searcher, answers
 
     def _commit(self) -> tuple[int, int, int]:
         found = os.stat(self._folder / tantivy_files.META)

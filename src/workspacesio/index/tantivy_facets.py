@@ -11,7 +11,8 @@ from typing import Any
 import tantivy
 
 from workspacesio.index.engine import Bucket, Facet, FacetAnswer, FacetRequest
-from workspacesio.index.tantivy_queries import Queries, all_of
+from workspacesio.index.tantivy_clauses import all_of
+from workspacesio.index.tantivy_queries import Queries
 from workspacesio.index.tantivy_schema import DEPTHS, depth_column
 
 _EXACT = 2**53

@@ -4,10 +4,12 @@
     {segment}.{kind}         a part of a segment, never changed. It ends with a footer: JSON with the CRC-32 of all
                              that comes before, its length, and a number that marks it (tantivy, footer.rs)
     {segment}.{number}.del   which entries of a segment are removed
+    .tmp{letters}            what is about to become meta.json or .managed.json
     wio-version              which fields the index has: `tantivy_schema.VERSION`
 
 Files of no segment are left over from a commit that was cut short. tantivy goes on from the last commit with the
 same numbers, and fails for ever where it meets a file that it is about to make: they are removed before it writes.
+So is what never became another file, for nobody else ever would.
 """
 
 import fcntl
@@ -25,6 +27,7 @@ LOCK = ".tantivy-writer.lock"
 VERSION_FILE = "wio-version"
 _KINDS = ("idx", "pos", "term", "fast", "fieldnorm", "store")
 _DELETES = "del"
+_UNFINISHED = ".tmp"
 _MAGIC = 1337
 _PIECE = 4 * 2**20
 
@@ -50,16 +53,16 @@ def damage(folder: Path) -> str | None:
 
 def sweep(folder: Path) -> None:
     """Removes what no commit names, unless somebody writes. Raises OSError, and ValueError for a damaged META."""
-    if not (folder / META).exists():
-        return
     with (folder / LOCK).open("ab") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return
-        committed = set(_committed(folder))
+        kinds = {*_KINDS, _DELETES} if (folder / META).exists() else set()
+        committed = set(_committed(folder)) if kinds else set()
         for path in folder.iterdir():
-            if path.suffix.removeprefix(".") in {*_KINDS, _DELETES} and path.name not in committed:
+            of_no_commit = path.suffix.removeprefix(".") in kinds and path.name not in committed
+            if of_no_commit or path.name.startswith(_UNFINISHED):
                 path.unlink()
 
 

@@ -9,8 +9,8 @@ import tantivy
 from workspacesio.domain.search_matching import looked_for
 from workspacesio.index.engine import Hit, SearchRequest
 from workspacesio.index.highlights import highlights
+from workspacesio.index.packing import unpack_etag
 from workspacesio.index.tantivy_queries import Queries
-from workspacesio.index.tantivy_schema import unpacked_etag
 
 
 def hits(
@@ -29,7 +29,7 @@ def hits(
         stored = searcher.doc(address).to_dict()
         content_type, tags, facts, problem = json.loads(_stored(stored, "extra") or '["", {}, {}, ""]')
         pieces = highlights(phrases, path, _stored(stored, "text").decode()) if phrases else ()
-        etag = unpacked_etag(_stored(stored, "etag"))
+        etag = unpack_etag(_stored(stored, "etag"))
         shown[entry_id] = Hit(
             entry_id, workspace_id, path, size, modified, etag, content_type, facts, tags, problem, pieces
         )

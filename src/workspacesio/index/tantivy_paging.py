@@ -26,7 +26,8 @@ from workspacesio.domain.search_matching import ranked
 from workspacesio.domain.search_query import Query
 from workspacesio.index.engine import SearchRequest, Sort
 from workspacesio.index.page_places import Place
-from workspacesio.index.tantivy_queries import Queries, all_of, any_of
+from workspacesio.index.tantivy_clauses import all_of, any_of
+from workspacesio.index.tantivy_queries import Queries
 
 _COLUMNS = {Sort.RELEVANCE: "modified", Sort.SIZE: "size", Sort.MODIFIED: "modified", Sort.PATH: "path"}
 MOST = 10_000
@@ -36,19 +37,24 @@ SORTED_HERE = 1000
 
 
 def page(
-    searcher: tantivy.Searcher, queries: Queries, request: SearchRequest, query: tantivy.Query
+    searcher: tantivy.Searcher, queries: Queries, request: SearchRequest, query: tantivy.Query, count: int
 ) -> tuple[list[int], str | None]:
     """The ids of a page in their order, and the cursor of the next one.
 
-    `query` is the request's.
+    `query` is the request's, `count` how many it finds.
     """
     place = None if request.after is None else Place.read(request.after)
     limit = max(1, min(request.limit, MOST))
     points = _points(queries, request.query) if request.sort is Sort.RELEVANCE else []
-    if points:
-        found = _by_rank(searcher, request, query, points, place=place, limit=limit + 1)
-    else:
+    found: list[Place] = []
+    if not points:
         found = _of_rank(searcher, request, query, place, limit=limit + 1, rank=0)
+    elif place is None and request.descending and count > SORTED_HERE:
+        # Those of the best rank mostly fill the page, and are found in half the time.
+        best = queries.of_best_rank(request.query)
+        found = _of_rank(searcher, request, best, None, limit=limit + 1, rank=len(points))
+    if points and len(found) <= limit:
+        found = _by_rank(searcher, request, query, points, place=place, limit=limit + 1)
     if len(found) > limit:
         return [each.id for each in found[:limit]], found[limit - 1].cursor()
     return [each.id for each in found], None

@@ -29,6 +29,7 @@ tokenizer `UNINDEXED`, which gives no word to the index and the value to the col
 
 import json
 from binascii import b2a_base64
+from collections.abc import Mapping
 from enum import StrEnum
 from json.encoder import encode_basestring as _quoted
 
@@ -37,8 +38,9 @@ import tantivy
 from workspacesio.domain.search_types import extension_of, media_type, tag_terms, type_of, year_of
 from workspacesio.domain.search_words import GROUP, fold, indexed_text
 from workspacesio.index.engine import Entry
+from workspacesio.index.packing import pack_etag
 
-VERSION = 2
+VERSION = 3
 """Raise it with every change of the fields or of what is put into them: an index of another version is rebuilt."""
 
 WORDS = "wio_words"
@@ -110,23 +112,23 @@ class EntryDocuments:
         self._years: dict[int, int] = {}
 
     def document(self, entry: Entry) -> str:
-        path = entry.path
+        number, workspace_id, folder_ids, path, size, modified, etag, content_type, user, tags, facts, *_ = entry
         slash = path.rfind("/") + 1
         name = path[slash:]
-        fields, folder_term, depths = self._folder(path[:slash], entry.folder_ids)
-        kind_terms, kind_columns = self._kind(name, entry.content_type)
+        fields, folder_term, depths = self._folder(path[:slash], folder_ids)
+        kind_terms, kind_columns = self._kind(name, content_type)
         folded = fold(name)
         # What has nothing to escape, which nearly all names have not, needs no look at each of its forms.
         quoted = _plain if path.isprintable() and '"' not in path and "\\" not in path else _quoted
         # A space is a NUL in grams, which has to be escaped.
         spelled = (_quoted if " " in name else quoted)(grams(folded))
         return (
-            f'{{"id":{entry.id},"workspace":{entry.workspace_id},"size":{entry.size},"modified":{entry.modified},'
-            f'"year":{self._year(entry.modified // _DAY)},"path":{quoted(path)},'
-            f'"terms":[{quoted("n:" + folded)},{folder_term},{kind_terms}{_tags(entry)}],'
+            f'{{"id":{number},"workspace":{workspace_id},"size":{size},"modified":{modified},'
+            f'"year":{self._year(modified // _DAY)},"path":{quoted(path)},'
+            f'"terms":[{quoted("n:" + folded)},{folder_term},{kind_terms}{_tags(user, tags, facts)}],'
             f'"columns":{{{kind_columns}{depths}}},'
             f'"name_words":{quoted(f"{BEGIN} {indexed_text(name)}")},"grams":{spelled}'
-            f"{fields}{_rest(entry)}}}"
+            f"{fields}{_stored_etag(etag)}{_read(entry)}}}"
         )
 
     def _year(self, day: int) -> int:
@@ -182,21 +184,26 @@ def _ended(indexed: str) -> str:
     return f"{words} {END}{bar}{pieces}"
 
 
-def _tags(entry: Entry) -> str:
-    if not (entry.user or entry.tags or entry.facts):
+def _tags(user: Mapping[str, str], tags: Mapping[str, str], facts: Mapping[str, str]) -> str:
+    if not (user or tags or facts):
         return ""
-    terms = sorted(tag_terms(entry.user, entry.tags, entry.facts))
+    terms = sorted(tag_terms(user, tags, facts))
     return "".join(["," + _quoted(Kind.TAG + term) for term in terms])
 
 
-def _rest(entry: Entry) -> str:
-    """What few entries have where only names are indexed."""
-    fields = f',"etag":{_stored(packed_etag(entry.etag))}' if entry.etag else ""
-    if entry.content_type or entry.tags or entry.facts or entry.problem:
-        extra = (entry.content_type, dict(entry.tags), dict(entry.facts), entry.problem)
-        fields += f',"extra":{_stored(json.dumps(extra).encode())}'
-    if entry.text:
-        fields += f',"text":{_stored(entry.text.encode())},"content":{_quoted(indexed_text(entry.text))}'
+def _stored_etag(etag: str) -> str:
+    return f',"etag":{_stored(pack_etag(etag))}' if etag else ""
+
+
+def _read(entry: Entry) -> str:
+    """What was read of it; nothing where only names are indexed."""
+    _, _, _, _, _, _, _, content_type, _, tags, facts, text, problem = entry
+    fields = ""
+    if content_type or tags or facts or problem:
+        extra = (content_type, dict(tags), dict(facts), problem)
+        fields = f',"extra":{_stored(json.dumps(extra).encode())}'
+    if text:
+        fields += f',"text":{_stored(text.encode())},"content":{_quoted(indexed_text(text))}'
     return fields
 
 
@@ -224,21 +231,3 @@ def grams(folded: str) -> str:
         spread[2::4] = raw[2:]
         return spread[:-1].decode()
     return " ".join([a + b + c for a, b, c in zip(text, text[1:], text[2:], strict=False)])
-
-
-def packed_etag(etag: str) -> bytes:
-    """Half as long where it begins with 32 hexadecimal digits, as an MD5 does."""
-    digits = etag[:32]
-    try:
-        raw = bytes.fromhex(digits)
-    except ValueError:
-        return b"\0" + etag.encode()
-    if len(raw) != 16 or raw.hex() != digits:
-        return b"\0" + etag.encode()
-    return b"\1" + raw + etag[32:].encode()
-
-
-def unpacked_etag(packed: bytes) -> str:
-    if packed[:1] == b"\1":
-        return packed[1:17].hex() + packed[17:].decode()
-    return packed[1:].decode()

@@ -10,6 +10,7 @@ goes on after a pause that grows. When the lease is lost, or the catalogue turns
 """
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -33,6 +34,15 @@ from workspacesio.settings import Settings
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
 END_SECONDS = 10.0
+
+HANG_SECONDS = 300.0
+STEADY_TASKS = frozenset({"events", "watching"})
+"""Whose steps take moments. One that takes so long won't end, and only a new process can go on. Others may read a
+slow disk for long."""
+
+GENTLE_TASKS = frozenset({"crawls", "extraction"})
+GENTLER = 5
+"""Added to the process's niceness: nobody waits for these as for what has just happened."""
 
 logger = logging.getLogger(__name__)
 
@@ -92,6 +102,8 @@ class TaskThreads:
         self._stop = threading.Event()
         self._wakes: dict[str, threading.Event] = {}
         self._threads: list[threading.Thread] = []
+        self._begun: dict[str, float] = {}
+        """When the step began that each steady task is in."""
         self.ended: WorkspacesIOError | None = None
         """Why all of them have to end."""
 
@@ -102,6 +114,11 @@ class TaskThreads:
         wake = self._wakes.get(name)
         if wake is not None:
             wake.set()
+
+    def hanging(self) -> str | None:
+        """The name of a steady task whose step doesn't end."""
+        long_ago = time.monotonic() - HANG_SECONDS
+        return next((name for name, begun in list(self._begun.items()) if begun < long_ago), None)
 
     def start(self, context: WorkerContext, makers: Sequence[TaskMaker]) -> None:
         tasks = [make(context) for make in makers]
@@ -124,9 +141,13 @@ class TaskThreads:
 
     def _run(self, task: WorkerTask) -> None:
         wake = self._wakes[task.name]
+        if task.name in GENTLE_TASKS:
+            _be_gentler()
         pause = FIRST_PAUSE_SECONDS
         said = ""
         while not self._stop.is_set():
+            if task.name in STEADY_TASKS:
+                self._begun[task.name] = time.monotonic()
             try:
                 seconds = task.step()
                 pause, said = FIRST_PAUSE_SECONDS, ""
@@ -140,6 +161,7 @@ class TaskThreads:
             except Exception:
                 logger.exception("%s: it is tried again", task.name)
                 seconds, pause = pause, min(pause * 2, LONGEST_PAUSE_SECONDS)
+            self._begun.pop(task.name, None)
             if seconds > 0 and not self._stop.is_set():
                 wake.wait(seconds)
                 wake.clear()
@@ -147,3 +169,9 @@ class TaskThreads:
             task.close()
         except Exception:
             logger.exception("%s could not be ended in order", task.name)
+
+
+def _be_gentler() -> None:
+    """This thread: Linux gives each its own niceness (setpriority(2)), which those that it starts inherit."""
+    thread = threading.get_native_id()
+    os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + GENTLER)

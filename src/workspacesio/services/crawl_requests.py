@@ -97,7 +97,9 @@ def request_crawls_of_node(session: Session, *, node_id: int, now: datetime) -> 
 def pause_crawl(crawl: Crawl) -> None:
     """Its worker hears of it within a second or two. Raises Conflict when it isn't under way."""
     if crawl.state not in (CrawlState.QUEUED, CrawlState.RUNNING):
-        raise Conflict("Only a crawl that waits or runs can be paused.", code="crawl_not_running")
+        paused = crawl.state == CrawlState.PAUSED
+        why = "is paused already; `wio crawl resume` lets it go on" if paused else _ended(crawl)
+        raise Conflict(f"Crawl {crawl.id} {why}.", code="crawl_not_running")
     crawl.state = CrawlState.PAUSED
     crawl.entries_per_second = crawl.seconds_left = None
 
@@ -105,8 +107,16 @@ def pause_crawl(crawl: Crawl) -> None:
 def resume_crawl(crawl: Crawl) -> None:
     """It goes on where it was. Raises Conflict when it isn't paused."""
     if crawl.state != CrawlState.PAUSED:
-        raise Conflict("Only a crawl that was paused can be resumed.", code="crawl_not_paused")
+        waits = "waits for the worker" if crawl.state == CrawlState.QUEUED else "is running"
+        opened = crawl.state in (CrawlState.QUEUED, CrawlState.RUNNING)
+        why = f"{waits} already; `wio crawl status` shows how far it is" if opened else _ended(crawl)
+        raise Conflict(f"Crawl {crawl.id} {why}.", code="crawl_not_paused")
     crawl.state = CrawlState.QUEUED
+
+
+def _ended(crawl: Crawl) -> str:
+    how = "failed" if crawl.state == CrawlState.FAILED else "is done"
+    return f"{how} already; `wio crawl start` begins another"
 
 
 def indexing_of(session: Session, root_id: int) -> RootIndexing:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from workspacesio.database.index_tables import Crawl
 from workspacesio.database.tables import Root, User, Workspace
 from workspacesio.database.visible_places import seen_crawls
+from workspacesio.domain.crawl_reasons import ALL_KEPT
 from workspacesio.domain.errors import Invalid, NotFound
 from workspacesio.domain.permissions import is_root_manager
 from workspacesio.domain.vocabulary import Action, CrawlReason
@@ -36,7 +37,8 @@ class Place:
 class CrawlView:
     """A crawl with the names that its row has numbers for. `workspace`: `owner/name`, None for a whole root.
 
-    `not_indexed`: by reason, how many entries could not be taken in.
+    `not_indexed`: by reason, how many entries could not be taken in; `kept`: how many files and folders could not
+    be looked at, so that they go on being found as they were.
     """
 
     crawl: Crawl
@@ -44,6 +46,7 @@ class CrawlView:
     workspace: str | None
     requested_by: str | None
     not_indexed: dict[str, int]
+    kept: dict[str, int]
 
 
 def start_crawl(
@@ -174,12 +177,14 @@ def _view(session: Session, crawl: Crawl) -> CrawlView:
     workspace = session.get(Workspace, crawl.workspace_id) if crawl.workspace_id else None
     owner = session.get_one(User, workspace.owner_id).username if workspace else ""
     asked_by = session.get(User, crawl.requested_by) if crawl.requested_by else None
+    counted = _counted(crawl.problems)
     return CrawlView(
         crawl,
         session.get_one(Root, crawl.root_id).name,
         f"{owner}/{workspace.name}" if workspace else None,
         asked_by.username if asked_by else None,
-        _counted(crawl.problems),
+        {reason: count for reason, count in counted.items() if reason not in ALL_KEPT},
+        {reason: count for reason, count in counted.items() if reason in ALL_KEPT},
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from index.extraction.children import looking
 from workspacesio.index.extraction.kinds import BUILT_IN
+from workspacesio.index.extraction.missing import FILES, missing_libraries
 from workspacesio.index.extraction.protocol import Extractor
 from workspacesio.index.extraction.registry import METADATA_STAMP, Registry, installed
 
@@ -109,3 +110,23 @@ def test_a_missing_library_is_named_with_what_to_type(monkeypatch: pytest.Monkey
         assert look("a.pdf", b"%PDF-1.7\n").problem == (
             "Its content is not read: pip install 'workspacesio[extract]' on the server adds no_such_library."
         )
+
+
+def test_what_is_missing_is_said_with_what_brings_it() -> None:
+    assert missing_libraries(Registry([extractor("pdf"), extractor("czi", libraries=("json",))])) == []
+    registry = Registry(
+        [
+            extractor("docx", libraries=("docx_is_not_there",)),
+            extractor("netcdf", libraries=("no_netcdf", "json")),
+            extractor("czi", libraries=("no_czi",)),
+        ]
+    )
+    [note] = missing_libraries(registry)
+    assert note.sentence == (
+        "Contents of some files stay unread: Word, NetCDF: `pip install 'workspacesio[extract]'` on the server "
+        "brings docx_is_not_there, no_netcdf; czi: install no_czi on the server. Then start the service again."
+    )
+
+
+def test_every_built_in_extractor_that_needs_a_library_is_called_by_what_people_know() -> None:
+    assert {one.name for one in BUILT_IN if one.libraries} == set(FILES)

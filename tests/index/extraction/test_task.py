@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,8 +17,13 @@ from index.crawl_world import CrawlWorld, run
 from index.extraction import samples
 from index.extraction.naughty import NAUGHTY
 from index.extraction.samples import WORD
+from index.reference_engine import ReferenceEngine
+from workspacesio.domain.search_levels import is_below
 from workspacesio.domain.vocabulary import IndexLevel
-from workspacesio.index.catalogue import Catalogue
+from workspacesio.index.catalogue import Catalogue, Due, EngineRow
+from workspacesio.index.catalogue_contents import Enriched
+from workspacesio.index.catalogue_readings import Readings
+from workspacesio.index.engine_feed import EngineFeed
 from workspacesio.index.extraction import walks
 from workspacesio.index.extraction.costs import content_cost
 from workspacesio.index.extraction.protocol import LIMITS, Extractor, Limits
@@ -184,6 +189,124 @@ def test_each_file_is_read_once_however_often_is_committed(
     extracting.settle()
     extracting.settle()
     assert extracting.task.looked == len(extracting.contents()) == 150
+
+
+def test_it_is_written_down_what_is_held_and_what_is_read_through(
+    extracting: Extracting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, number = extracting.world, extracting.workspace_id
+    enrich = world.recorder.enrich
+
+    def known() -> Readings:
+        return world.catalogue.readings()
+
+    def enrich_what_may_be_held(found: Sequence[tuple[Due, Enriched]]) -> int:
+        assert not is_below(known().rows[number].held, level)
+        return enrich(found)
+
+    level = IndexLevel.CONTENT
+    monkeypatch.setattr(world.recorder, "enrich", enrich_what_may_be_held)
+    world.write("a.txt", b"text")
+    extracting.crawl()
+    extracting.settle()
+    assert known().rows == {}, "only names were ever known"
+    extracting.level(IndexLevel.CONTENT)
+    extracting.settle()
+    extracting.settle()
+    row = known().rows[number]
+    assert (row.held, row.looked, row.is_open) == (IndexLevel.CONTENT, IndexLevel.CONTENT, False)
+    assert known().changed == frozenset()
+
+    world.write("b.txt", b"text")
+    extracting.crawl()
+    assert known().changed == {number}
+    extracting.settle()
+    extracting.settle()
+    assert (known().rows[number].is_open, known().changed) == (False, frozenset())
+    through = known().rows[number].through
+
+    extracting.task.close()
+    extracting.task = extracting.new_task()
+    before = known()
+    extracting.task._walks.next()
+    assert known() == before, "nothing is to be read again for a new start"
+    extracting.settle()
+    assert known().rows[number].through >= through
+
+    level = IndexLevel.METADATA
+    extracting.level(level)
+    assert known().rows[number].held is IndexLevel.CONTENT
+    extracting.settle()
+    extracting.settle()
+    assert known().rows[number][:2] == (IndexLevel.METADATA, IndexLevel.METADATA)
+    extracting.level(IndexLevel.NAMES)
+    extracting.settle()
+    extracting.settle()
+    assert known().rows == {}
+
+
+def test_what_readers_do_not_find_yet_is_not_called_read_nor_forgotten(extracting: Extracting) -> None:
+    world, number = extracting.world, extracting.workspace_id
+    world.write("a.txt", b"text")
+    extracting.crawl()
+    extracting.level(IndexLevel.CONTENT)
+    feed = EngineFeed(EngineRow(1, "reference", "serving", 0), ReferenceEngine())
+    assert feed.is_behind
+    world.recorder.feeds.append(feed)
+    extracting.settle()
+    assert extracting.contents() != {}
+    assert world.catalogue.readings().rows[number].is_open
+    world.recorder.feeds.clear()
+    extracting.settle()
+    extracting.settle()
+    assert not world.catalogue.readings().rows[number].is_open
+    world.recorder.feeds.append(feed)
+    extracting.level(IndexLevel.NAMES)
+    extracting.settle()
+    assert extracting.contents() == {}
+    assert world.catalogue.readings().rows[number].held is IndexLevel.CONTENT
+    world.recorder.feeds.clear()
+    extracting.settle()
+    assert world.catalogue.readings().rows == {}
+
+
+def test_a_workspace_gets_its_turn_while_another_is_read(
+    extracting: Extracting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walks, "SETTINGS_SECONDS", 0.0)
+    world = extracting.world
+    for number in range(300):
+        world.write(f"{number}.txt", b"text")
+    extracting.crawl()
+    extracting.level(IndexLevel.CONTENT)
+    extracting.task.step()
+    small = world.add_workspace("small/")
+    world.recorder.put(small, "new.txt", Found("new.txt", 4, 1, "e"))
+    world.recorder.commit()
+    for _ in range(20):
+        extracting.task.step()
+        if small in {walk.wanted.workspace_id for walk in extracting.task._walks._turns}:
+            break
+    else:
+        raise AssertionError("it waits for the other")
+    assert len(extracting.contents()) < 300
+
+
+def test_what_is_not_to_be_read_any_more_is_not_read(
+    extracting: Extracting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walks, "SETTINGS_SECONDS", 0.0)
+    for number in range(300):
+        extracting.world.write(f"{number}.txt", b"text")
+    extracting.crawl()
+    extracting.level(IndexLevel.CONTENT)
+    extracting.task.step()
+    extracting.level(IndexLevel.NAMES)
+    extracting.settle()
+    extracting.settle()
+    assert 0 < extracting.task.looked < 100
+    assert extracting.contents() == {}
+    assert extracting.world.catalogue.readings().rows == {}
 
 
 def test_a_better_extractor_looks_again_at_its_own_files(extracting: Extracting) -> None:

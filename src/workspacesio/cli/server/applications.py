@@ -1,5 +1,6 @@
 """Puts the parts together: what each process of the API and of the endpoint runs."""
 
+import gc
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -38,7 +39,7 @@ def make_api() -> object:
     state = current_state()
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     database = state.open_database()
-    return create_app(
+    application = create_app(
         ServerContext(
             database=database,
             settings=state.settings,
@@ -49,6 +50,9 @@ def make_api() -> object:
             stopping=is_stopping,
         )
     )
+    gc.collect()
+    gc.freeze()  # to go through what is there now, which stays, stopped every request for 60 ms now and then
+    return application
 
 
 class ServedEndpoint(Endpoint):

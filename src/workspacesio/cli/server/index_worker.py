@@ -1,6 +1,7 @@
 """The index part of the service: a process of its own, gentle to the others, that stands by or does the work."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -28,7 +29,14 @@ from workspacesio.services.drivers import Drivers
 from workspacesio.services.storage import wait_on
 
 STANDBY_SECONDS = 2.0
-NICENESS = 10
+
+BEGIN_SECONDS = 3_600.0
+"""What it may take to look over what lies there; a big index is read as a whole."""
+SIGN_SECONDS = 60.0
+"""What may lie between two signs of life otherwise."""
+
+NICENESS = 5
+"""Requests go first, and a stream of events is kept up with. What nobody waits for is gentler (`worker.py`)."""
 
 TASKS: tuple[TaskMaker, ...] = (
     UpkeepTask,
@@ -43,30 +51,44 @@ TASKS: tuple[TaskMaker, ...] = (
 logger = logging.getLogger(__name__)
 
 
-def run_index_worker(state: ServerState, when_running: Callable[[], None] = lambda: None) -> int:
-    """Until SIGTERM or SIGINT."""
+def run_index_worker(
+    state: ServerState,
+    when_running: Callable[[], None] = lambda: None,
+    alive: Callable[[float], None] = lambda _: None,
+) -> int:
+    """Until SIGTERM or SIGINT. `alive` is told again and again, with the seconds until the next time at most."""
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     os.nice(NICENESS)
     when_running()
-    return IndexWorker(state).run(stopped)
+    return IndexWorker(state, alive=alive).run(stopped)
 
 
 class IndexWorker:
     """Stands by while another holds the lease, and while the database is away."""
 
-    def __init__(self, state: ServerState, tasks: tuple[TaskMaker, ...] = TASKS) -> None:
+    def __init__(
+        self,
+        state: ServerState,
+        tasks: tuple[TaskMaker, ...] = TASKS,
+        *,
+        alive: Callable[[float], None] = lambda _: None,
+    ) -> None:
         self._state = state
+        self._alive = alive
         self._tasks = tasks
         self._unfit: str | None = None
 
     def run(self, stopped: threading.Event) -> int:
         """0 when it was stopped in order; 1 where a task hangs, and only a new process can go on."""
+        # What is loaded by now stays; to go through it again and again would cost a crawl a twentieth of its time.
+        gc.freeze()
         home = Home(index_folder(self._state.settings))
         database = self._state.open_database()
         try:
             while not stopped.is_set():
+                self._alive(SIGN_SECONDS)
                 if not self._turn(home, database, stopped):
                     return 1
                 stopped.wait(STANDBY_SECONDS)
@@ -98,6 +120,7 @@ class IndexWorker:
 
     def _work(self, home: Home, database: Database, lease: Lease, stopped: threading.Event) -> bool:
         settings = self._state.settings
+        self._alive(BEGIN_SECONDS)
         catalogue = open_catalogue(settings, self._state.database_url)
         if not lease.renew():  # what took long on the way here may have cost it
             return True
@@ -132,13 +155,18 @@ class IndexWorker:
             logger.info("this process writes the index now")
             threads.start(context, self._tasks)
             while not stopped.wait(1.0) and threads.ended is None:
+                self._alive(SIGN_SECONDS)
                 if not _is_held(lease):
                     logger.warning("the lease of the index is lost")
+                    break
+                if (hanging := threads.hanging()) is not None:
+                    logger.error("%s: it hangs; another process goes on", hanging)
                     break
                 if lease.beat != recorder.beat:
                     recorder.beat = lease.beat
                     home.note(lease.beat)
         finally:
+            self._alive(SIGN_SECONDS)
             has_ended = threads.stop()
             recorder.close()
             if has_ended:

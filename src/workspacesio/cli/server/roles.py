@@ -21,17 +21,22 @@ WORKER_PARTS = ("worker", INDEX)
 
 
 def run_role(
-    role: str, listening: Listening, state: ServerState, when_running: Callable[[], None] = lambda: None
+    role: str,
+    listening: Listening,
+    state: ServerState,
+    when_running: Callable[[], None] = lambda: None,
+    alive: Callable[[float], None] = lambda _: None,
 ) -> int:
     """Run one part until it is told to stop. Raises Unavailable when its port is taken.
 
-    `when_running` is called once it can be stopped in order.
+    `when_running` is called once it can be stopped in order. `alive`: told by the index part again and again, with
+    the seconds until the next time at most.
     """
     runners: dict[str, Callable[[], None]] = {
         "api": lambda: _serve_api(listening, when_running),
         "s3": lambda: serve_endpoint(listening, state.settings.workers, when_running),
         "worker": lambda: asyncio.run(_work(state, when_running)),
-        INDEX: lambda: _index(state, when_running),
+        INDEX: lambda: _index(state, when_running, alive),
     }
     try:
         runners[role]()
@@ -63,10 +68,10 @@ def _serve_api(listening: Listening, when_running: Callable[[], None]) -> None:
     server.serve()
 
 
-def _index(state: ServerState, when_running: Callable[[], None]) -> None:
+def _index(state: ServerState, when_running: Callable[[], None], alive: Callable[[float], None]) -> None:
     from workspacesio.cli.server.index_worker import run_index_worker
 
-    if status := run_index_worker(state, when_running):
+    if status := run_index_worker(state, when_running, alive):
         raise SystemExit(status)
 
 

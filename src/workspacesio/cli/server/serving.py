@@ -11,6 +11,7 @@ from pathlib import Path
 
 from workspacesio.cli.server.announcement import Prepared, announce, announce_part
 from workspacesio.cli.server.listening import Listening, read_listening
+from workspacesio.cli.server.pulse import Pulse
 from workspacesio.cli.server.readiness import wait_until_ready
 from workspacesio.cli.server.roles import INDEX, ROLES, WORKER_PARTS, run_role
 from workspacesio.cli.server.state import ServerState, hold_state_folder, prepare_state
@@ -97,17 +98,18 @@ def _prepare_service(state: ServerState, arguments: argparse.Namespace, folder: 
         database.dispose()
 
 
-def _run_part(role: str, listening: Listening, state: ServerState) -> int:
+def _run_part(role: str, listening: Listening, state: ServerState, pulse: Pulse) -> int:
     try:
-        return run_role(role, listening, state)
+        return run_role(role, listening, state, alive=pulse.beat)
     except WorkspacesIOError as error:
         print(f"wio serve: {error}", file=sys.stderr, flush=True)
         return 1
 
 
 def _parts(roles: Sequence[str], listening: Listening, state: ServerState) -> Supervisor:
-    parts = {role: partial(_run_part, role, listening, state) for role in roles}
-    return Supervisor(parts, dispensable=(INDEX,))
+    pulse = Pulse()
+    parts = {role: partial(_run_part, role, listening, state, pulse) for role in roles}
+    return Supervisor(parts, dispensable=(INDEX,), pulses={INDEX: pulse})
 
 
 def _supervise(listening: Listening, state: ServerState, prepared: Prepared) -> int:

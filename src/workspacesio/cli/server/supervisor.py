@@ -17,9 +17,13 @@ from multiprocessing.context import ForkProcess
 from types import FrameType
 
 from workspacesio.cli.server.parent_death import die_with_parent
+from workspacesio.cli.server.process_name import name_process
+from workspacesio.cli.server.pulse import Pulse
 
 RESTART_WINDOW_SECONDS = 60.0
 LONG_PAUSE_SECONDS = 30.0
+SILENT_SECONDS = 60.0
+"""From its start, a part that has a pulse has so long for its first sign of life."""
 
 _STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -27,10 +31,11 @@ _STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 @dataclass(slots=True)
 class Part:
     """One process. `restarts` are the times of its latest restarts, `not_before` that of the next at the earliest,
-    by the monotonic clock."""
+    by the monotonic clock. `pulse`: one that gives no sign in time hangs, and is killed."""
 
     role: str
     run: Callable[[], int]
+    pulse: Pulse | None = None
     process: ForkProcess | None = None
     restarts: list[float] = field(default_factory=list)
     not_before: float = 0.0
@@ -53,11 +58,12 @@ class Supervisor:
         parts: Mapping[str, Callable[[], int]],
         *,
         dispensable: Collection[str] = (),
+        pulses: Mapping[str, Pulse] | None = None,
         pause: float = 1.0,
         most: int = 5,
         stop_seconds: float = 15.0,
     ) -> None:
-        self._parts = [Part(role, run) for role, run in parts.items()]
+        self._parts = [Part(role, run, (pulses or {}).get(role)) for role, run in parts.items()]
         self._dispensable = dispensable
         self._pause = pause
         self._most = most
@@ -87,6 +93,7 @@ class Supervisor:
     def _look_after_parts(self) -> bool:
         for part in self._parts:
             if part.alive:
+                _end_if_silent(part)
                 continue
             now = time.monotonic()
             if now < part.not_before:
@@ -126,14 +133,25 @@ class Supervisor:
                 process.join()
 
 
+def _end_if_silent(part: Part) -> None:
+    if part.pulse is None or part.process is None or not part.pulse.is_late():
+        return
+    print(f"wio serve: the {part.role} part hangs and is ended.", file=sys.stderr, flush=True)
+    part.pulse.beat(SILENT_SECONDS)  # one that waits for a disk ends only then
+    part.process.kill()
+
+
 def _start(part: Part) -> None:
+    if part.pulse is not None:
+        part.pulse.beat(SILENT_SECONDS)
     part.process = multiprocessing.get_context("fork").Process(
-        target=_become, args=(part.run, os.getpid()), name=f"wio-{part.role}"
+        target=_become, args=(part.role, part.run, os.getpid()), name=f"wio-{part.role}"
     )
     part.process.start()
 
 
-def _become(run: Callable[[], int], parent: int) -> None:
+def _become(role: str, run: Callable[[], int], parent: int) -> None:
+    name_process(f"wio {role}")
     for number in _STOPPING_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     die_with_parent()

@@ -19,6 +19,7 @@ from workspacesio.index.extraction.looking import Later, Looked, look_at, names_
 from workspacesio.index.extraction.nursery_client import Nursery, NurseryLost
 from workspacesio.index.extraction.pool import Slot
 from workspacesio.index.extraction.protocol import LIMITS, MEBIBYTE, Enrichment, Limits
+from workspacesio.index.extraction.read_so_far import WrittenReadings
 from workspacesio.index.extraction.registry import Registry, installed
 from workspacesio.index.extraction.walks import Walk, Walks
 from workspacesio.index.extraction.wanted import bytes_left, note_read
@@ -67,7 +68,8 @@ class ExtractionTask:
         for slot in self._slots:
             self._free.put(slot)
         self._threads = ThreadPoolExecutor(self._children, thread_name_prefix="extraction")
-        self._walks = Walks(context.database, context.catalogue, self._registry)
+        self._written = WrittenReadings(context.recorder)
+        self._walks = Walks(context.database, context.catalogue, self._registry, self._written)
         self._flying: dict[Future[Looked], Walk] = {}
         self._gathered: dict[int, tuple[Due, Enrichment]] = {}
         self._gathered_since = 0.0
@@ -115,7 +117,7 @@ class ExtractionTask:
     def _fill(self) -> None:
         while len(self._flying) < 2 * self._children and not self._context.stopping():
             if self._walks.at_end:
-                if self._flying:
+                if self._flying and self._walks.are_over:
                     return
                 self._commit()  # what is found now must not be found due by the walks that begin
             found = self._walks.next()
@@ -128,7 +130,7 @@ class ExtractionTask:
             elif self._reserve(walk, due):
                 self._flying[self._threads.submit(self._look, walk, due)] = walk
             else:
-                self._walks.landed(walk)
+                self._walks.leave_out(walk)
 
     def _reserve(self, walk: Walk, due: Due) -> bool:
         """Whether this one may be read; of a server that charges, if what is allowed lasts for all of it."""
@@ -212,9 +214,12 @@ class ExtractionTask:
 
     def _commit(self) -> None:
         self._record()
-        if self._uncommitted:
-            self._context.recorder.commit()
+        recorder = self._context.recorder
+        if self._uncommitted or self._written.has_settled:
+            recorder.commit()
             self._uncommitted = False
+        if recorder.rollbacks == self._rollbacks and _is_found(recorder):
+            self._written.write_settled()
 
     def _idle(self) -> float:
         if time.monotonic() - self._busy_at > REST_SECONDS:
@@ -234,3 +239,9 @@ class ExtractionTask:
                 self.problems - problems,
             )
             self._logged = now, self.looked, self.problems
+
+
+def _is_found(recorder: Recorder) -> bool:
+    """Whether readers find what was committed; while an engine is filled beside it, the one that serves counts."""
+    feeds = [feed for feed in recorder.feeds if feed.state == "serving"] or recorder.feeds
+    return not any(feed.is_behind for feed in feeds)

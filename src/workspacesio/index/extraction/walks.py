@@ -5,13 +5,16 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from workspacesio.database.sessions import Database
+from workspacesio.domain.vocabulary import IndexLevel
 from workspacesio.index.catalogue import Catalogue, Due
+from workspacesio.index.extraction.looking import Reading
+from workspacesio.index.extraction.read_so_far import Aim, WrittenReadings, aim_of
 from workspacesio.index.extraction.registry import Registry
 from workspacesio.index.extraction.wanted import Wanted, load_wanted
 
 TAKEN_AT_ONCE = 64
 SETTINGS_SECONDS = 5.0
-"""After this long a changed level or allowance is noticed."""
+"""After this long a changed level or allowance is noticed, and a workspace that changed gets its turn."""
 AGAIN_SECONDS = 5.0
 """Until a file that changed while it was read is looked at again, in case it is as it was recorded."""
 MOST_AGAIN = 1000
@@ -34,19 +37,36 @@ class Walk:
     under_way: int = 0
     ended: bool = False
     cut_short: bool = False
+    left_out: bool = False
+    """Something that is due may not be read, for it is charged for."""
+    is_outdated: bool = False
+    """Something else is wanted now; what is under way is the last of it."""
 
     @property
     def key(self) -> _Key:
         """A walk for other ends begins from the start."""
         allowed = self.wanted.allowed if self.wanted.pays else None
-        return self.wanted.reading, self.wanted.scope, self.current, allowed
+        return self.wanted.reading, self.wanted.scope, self.current, allowed, self.wanted.level
+
+    @property
+    def aim(self) -> Aim:
+        return aim_of(self.wanted.level, self.current)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all was looked at as far as the root's level says."""
+        allowed = self.wanted.level is not IndexLevel.CONTENT or self.wanted.reading is Reading.CONTENT
+        return allowed and not self.left_out
 
 
 class Walks:
     """For one thread. `next` gives an entry; then `landed`, `again` or `down` is told what became of it."""
 
-    def __init__(self, database: Database, catalogue: Catalogue, registry: Registry) -> None:
+    def __init__(
+        self, database: Database, catalogue: Catalogue, registry: Registry, written: WrittenReadings
+    ) -> None:
         self._database = database
+        self._written = written
         self._catalogue = catalogue
         self._registry = registry
         self._wanted: list[Wanted] = []
@@ -54,7 +74,10 @@ class Walks:
         self._turns: deque[Walk] = deque()
         self._walked: dict[int, tuple[_Key, int]] = {}
         """By workspace: to what end it was walked, and up to which change."""
-        self._number = -1
+        self._number = written.through
+        self._begin_at = 0.0
+        self._stale: set[int] = set()
+        """Workspaces that changed since their walk began."""
         self._again: deque[tuple[float, Walk, Due]] = deque()
         self._down_until: dict[int, float] = {}
         self._free_at: dict[int, float] = {}
@@ -63,12 +86,17 @@ class Walks:
     @property
     def at_end(self) -> bool:
         """Whether `next` would begin to walk; what became of everything should be recorded then."""
+        return not self._turns or time.monotonic() >= self._begin_at
+
+    @property
+    def are_over(self) -> bool:
+        """Whether no walk is under way; one or another entry may be."""
         return not self._turns
 
     def next(self) -> tuple[Walk, Due] | None:
         """None where nothing is to be looked at just now."""
         now = time.monotonic()
-        if not self._turns:
+        if self.at_end:
             self._begin(now)
         while self._again and self._again[0][0] <= now:
             _, walk, due = self._again.popleft()
@@ -90,6 +118,11 @@ class Walks:
             return walk, walk.taken.popleft()
         return None
 
+    def leave_out(self, walk: Walk) -> None:
+        """It stays due, since it may not be read."""
+        walk.left_out = True
+        self.landed(walk)
+
     def landed(self, walk: Walk) -> None:
         """It is done with."""
         walk.under_way -= 1
@@ -110,8 +143,10 @@ class Walks:
     def forget(self) -> None:
         """What the recorder was told may be lost: every workspace is walked from the start."""
         self._walked.clear()
+        self._written.forget()
 
     def _begin(self, now: float) -> None:
+        self._begin_at = now + SETTINGS_SECONDS
         number = self._catalogue.change_number()
         if number == self._number and now < self._wanted_until:
             return
@@ -122,18 +157,38 @@ class Walks:
         changed = (
             self._catalogue.changed_workspaces(self._number) if any(one.reading for one in self._wanted) else []
         )
-        unchanged = {one.workspace_id for one in self._wanted} - set(changed)
+        self._stale.update(changed)
+        under_way = {walk.wanted.workspace_id: walk for walk in self._turns}
+        begun: dict[int, Walk] = {}
         for one in self._wanted:
+            walk = Walk(one, one.current(self._registry), 0, number)
+            if one.workspace_id in under_way:
+                self._outdate(under_way[one.workspace_id], walk.key)
+                continue
             if self._down_until.get(one.workspace_id, 0.0) > now:
                 continue
-            walk = Walk(one, one.current(self._registry), 0, number)
             key, walk.since = self._walked.get(one.workspace_id, (None, 0))
-            if key == walk.key and (one.reading is None or one.workspace_id in unchanged):
+            if key == walk.key and (one.reading is None or one.workspace_id not in self._stale):
                 continue
             if key != walk.key:
                 walk.since = 0
-            self._turns.append(walk)
+            begun[one.workspace_id] = walk
+        self._written.begin(
+            number,
+            {workspace_id: walk.aim for workspace_id, walk in begun.items()},
+            changed,
+            {one.workspace_id for one in self._wanted},
+        )
+        self._stale -= begun.keys()
+        self._turns.extend(begun.values())
         self._number = number
+
+    def _outdate(self, walk: Walk, key: _Key) -> None:
+        """A walk for other ends than these begins no more."""
+        if walk.key != key:
+            walk.taken.clear()
+            walk.ended = walk.is_outdated = True
+            self._settle(walk)
 
     def _take(self, walk: Walk) -> bool:
         workspace_id, after = walk.wanted.workspace_id, walk.after
@@ -153,8 +208,12 @@ class Walks:
             return
         self._turns.remove(walk)
         workspace_id = walk.wanted.workspace_id
-        if walk.cut_short:
+        if walk.is_outdated:
+            self._walked.pop(workspace_id, None)
+        elif walk.cut_short:
             self._down_until[workspace_id] = time.monotonic() + DOWN_SECONDS
             self._walked.pop(workspace_id, None)
         else:
             self._walked[workspace_id] = walk.key, walk.number
+            again = workspace_id in self._stale
+            self._written.settle(workspace_id, walk.aim, walk.number, whole=walk.is_whole, again=again)

@@ -16,13 +16,14 @@ from workspacesio.nodes.values import Scope
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Of one workspace. `reading` None: names alone. `rate`: files a second at most. `charges`: its server takes
-    money for what is read, of which `allowed` bytes are allowed in all."""
+    """Of one workspace. `level` is its root's. `reading` None: names alone. `rate`: files a second at most.
+    `charges`: its server takes money for what is read, of which `allowed` bytes are allowed in all."""
 
     workspace_id: int
     root_id: int
     node_id: int
     scope: Scope
+    level: IndexLevel
     reading: Reading | None
     rate: int | None
     charges: bool
@@ -36,7 +37,8 @@ class Wanted:
         """The stamps of entries at which nothing is left to do."""
         if self.reading is Reading.CONTENT:
             return registry.content_stamps
-        if self.charges:  # what was read and paid for stays, when the allowance is used up
+        if self.charges and self.level is IndexLevel.CONTENT:
+            # What was read and paid for stays, when the allowance is used up.
             return registry.content_stamps | {METADATA_STAMP}
         return frozenset({METADATA_STAMP})
 
@@ -68,6 +70,7 @@ def load_wanted(session: Session) -> Iterator[Wanted]:
             root_id,
             node_id,
             Scope(bucket, prefix),
+            IndexLevel(level or IndexLevel.NAMES),
             _reading(level, charges=charges, bytes_left=left),
             rate,
             charges,

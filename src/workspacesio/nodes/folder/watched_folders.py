@@ -34,6 +34,10 @@ SLICE_SECONDS = 0.05
 PAUSE_SECONDS = 0.02
 """Between two slices, so that others get on."""
 
+GATHER_SECONDS = 0.03
+_FEW = 200
+"""So few that were heard at once: the next are left to gather, for being woken costs more than what is heard."""
+
 _GONE = inotify.MOVED_FROM | inotify.DELETE
 _COME = inotify.MOVED_TO | inotify.CREATE
 _TOP_GONE = inotify.DELETE_SELF | inotify.MOVE_SELF | inotify.UNMOUNT
@@ -119,11 +123,14 @@ class WatchedFolders:
 
     def step(self, seconds: float) -> None:
         """Hear what happened, for so long at most when nothing does; then go on watching more folders."""
-        for heard in self._queue.read(min(seconds, PAUSE_SECONDS) if self._jobs else seconds):
+        news = self._queue.read(min(seconds, PAUSE_SECONDS) if self._jobs else seconds)
+        for heard in news:
             if heard.mask & inotify.OVERFLOW:
                 self._begin_again()
                 return
             self._take(heard)
+        if 0 < len(news) < _FEW and not self._jobs:
+            time.sleep(GATHER_SECONDS)
         until = time.monotonic() + SLICE_SECONDS
         while self._jobs and time.monotonic() < until:
             self._go_on(self._jobs[0])
