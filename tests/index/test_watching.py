@@ -182,6 +182,31 @@ def test_what_was_changed_before_the_worker_began_is_crawled(world: EventWorld) 
     assert agrees(world)
 
 
+def test_a_folder_that_went_while_nobody_watched_is_found_gone(world: EventWorld) -> None:
+    prepared(world)
+    world.end()
+    os.rename(world.folder / "a", world.folder / "away")
+    world.begin()
+    world.watched(lambda: any(row.state == CrawlState.QUEUED for row in world.rows()))
+    assert world.crawler.run_one(lambda: False)
+    assert world.indexed(1) == {}
+
+
+def test_a_folder_that_went_before_it_was_watched_again_is_found_gone(world: EventWorld) -> None:
+    prepared(world)
+    for level in (IndexLevel.NONE, IndexLevel.NAMES):
+        with world.database.write() as session:
+            set_indexing(session, root_id=1, level=level, now=world.now)
+        while world.crawler.run_one(lambda: False):
+            pass
+        world.watch._refresh_at = world.watch._read_at = 0.0
+        if level is IndexLevel.NONE:
+            world.watch.step()
+    assert world.indexed(1) == world.listed("a/")
+    os.rename(world.folder / "a", world.folder / "away")
+    world.watched(lambda: world.indexed(1) == {})
+
+
 def test_workspaces_come_and_go(world: EventWorld) -> None:
     prepared(world)
     workspace_id = world.add_workspace("b/")

@@ -152,6 +152,7 @@ class WatchedWorkspaces:
 
     def _begin(self, workspace_id: int) -> None:
         state = self._states[workspace_id]
+        was_missing = state.missing
         state.problem, state.missing, state.retry_at = None, False, 0.0
         try:
             problem = self._unable_now() or self._begin_in(state.place)
@@ -161,6 +162,11 @@ class WatchedWorkspaces:
         if problem is not None:
             self._put_off(workspace_id, problem, RETRY_SECONDS)
         elif state.missing:
+            # It may have gone since it was looked at last, and nobody heard of it.
+            if not state.new:
+                self._roots_to_crawl.add(state.place.root_id)
+            elif not was_missing:
+                self.folder_changed(workspace_id, "")
             self._put_off(workspace_id, None, 0.0)
         else:
             self._watched[workspace_id] = None
