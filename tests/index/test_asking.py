@@ -444,9 +444,11 @@ def test_an_operator_gets_the_sum_of_a_workspace_alone(lab: Lab) -> None:
     assert lab.search(CAROL, "in:user2/w3").total == 0
 
 
-def crawl(root: int, state: CrawlState, *, workspace: int | None = None, at: datetime = NOW) -> Any:
+def crawl(
+    root: int, state: CrawlState, *, workspace: int | None = None, at: datetime = NOW, reason: str = "request"
+) -> Any:
     return insert(Crawl).values(
-        root_id=root, workspace_id=workspace, state=state.value, reason="request", created_at=at, problems={}
+        root_id=root, workspace_id=workspace, state=state.value, reason=reason, created_at=at, problems={}
     )
 
 
@@ -481,6 +483,18 @@ def test_what_is_not_crawled_yet_is_said_of_what_one_sees(lab: Lab) -> None:
     assert incomplete(lab) == []
     lab.do(crawl(1, CrawlState.RUNNING))
     assert incomplete(lab) == [], "a later crawl leaves nothing out"
+    for state, word in (
+        (CrawlState.QUEUED, "waits for a crawl, since what is indexed of it was changed"),
+        (CrawlState.RUNNING, "is being crawled, since what"),
+        (CrawlState.PAUSED, "`wio crawl resume`"),
+        (CrawlState.FAILED, "its operator sees why"),
+    ):
+        lab.do(crawl(1, state, reason="settings"))
+        [(code, sentence)] = incomplete(lab)
+        assert code == "settings_changed"
+        assert word in sentence
+    lab.do(crawl(1, CrawlState.DONE, reason="settings"))
+    assert incomplete(lab) == []
 
 
 def test_what_the_operator_does_not_index_is_said(lab: Lab) -> None:

@@ -12,7 +12,7 @@ from workspacesio.cli.arguments import add_json, add_workspace
 from workspacesio.cli.client import signed_in
 from workspacesio.cli.errors import CommandError
 
-NO_SUM = ("not_indexed", "not_crawled", "nothing_stored")
+NO_SUM = ("not_indexed", "not_crawled", "settings_changed", "nothing_stored")
 """Where the index holds nothing for one of these reasons, 0 would be no answer."""
 
 MAX_DEPTH = 20

@@ -2,8 +2,8 @@
 
 A workspace is in the index once a crawl that covers it has been done. One that was imported is covered by crawls
 that were wanted since; any other began empty, and where no crawl was wanted, events have told all that came. A
-crawl after the first leaves nothing out, and is not mentioned. Numbers and reasons of a crawl are not told here:
-they count what others have.
+crawl after the first leaves nothing out, and is not mentioned, unless what is to be indexed was changed. Numbers
+and reasons of a crawl are not told here: they count what others have.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, aliased
 from workspacesio.database.index_tables import Crawl, RootIndexing
 from workspacesio.database.tables import Root, Workspace
 from workspacesio.domain.search_query import AllOf, Query, Workspaces
-from workspacesio.domain.vocabulary import CrawlState, IndexLevel
+from workspacesio.domain.vocabulary import CrawlReason, CrawlState, IndexLevel
 from workspacesio.index.notes import Note
 from workspacesio.index.sight import Sight
 
@@ -25,6 +25,12 @@ _UNFINISHED = {
     CrawlState.RUNNING: "is being crawled for the first time; what is missing follows",
     CrawlState.PAUSED: "was not crawled to its end, and the crawl is paused; `wio crawl resume` goes on with it",
     CrawlState.FAILED: "was not crawled to its end, since the crawl failed; its operator sees why",
+}
+_CHANGED = {
+    CrawlState.QUEUED: "waits for a crawl, since what is indexed of it was changed; what is missing follows",
+    CrawlState.RUNNING: "is being crawled, since what is indexed of it was changed; what is missing follows",
+    CrawlState.PAUSED: "was not crawled since what is indexed of it was changed; `wio crawl resume` goes on with it",
+    CrawlState.FAILED: "was not crawled since what is indexed of it was changed; its operator sees why",
 }
 _NEVER = "was never crawled; `wio crawl start` does it"
 _EXCLUDED = "is not indexed, as its operator chose"
@@ -42,13 +48,16 @@ _done = exists(
 )
 _latest = select(func.max(_crawl.id)).where(_covers).correlate(Workspace).scalar_subquery()
 _excluded = func.coalesce(RootIndexing.level, IndexLevel.NAMES.value) == IndexLevel.NONE.value
+_changed = and_(
+    func.coalesce(Crawl.reason, "") == CrawlReason.SETTINGS.value, Crawl.state != CrawlState.DONE.value, _done
+)
 _UNINDEXED = (
-    select(Workspace.id, Root.name, _excluded, Crawl.state)
+    select(Workspace.id, Root.name, _excluded, _changed, Crawl.state)
     .select_from(Workspace)
     .join(Root, Root.id == Workspace.root_id)
     .outerjoin(RootIndexing, RootIndexing.root_id == Root.id)
     .outerjoin(Crawl, Crawl.id == _latest)
-    .where(or_(_excluded, ~_done), or_(_excluded, Workspace.imported, Crawl.id.is_not(None)))
+    .where(or_(_excluded, _changed, ~_done), or_(_excluded, Workspace.imported, Crawl.id.is_not(None)))
 )
 
 
@@ -63,9 +72,11 @@ class Unindexed(NamedTuple):
 def unindexed_workspaces(session: Session) -> dict[int, Unindexed]:
     """All there are, by their number."""
     found = {}
-    for workspace_id, root, excluded, state in session.execute(_UNINDEXED):
+    for workspace_id, root, excluded, changed, state in session.execute(_UNINDEXED):
         if excluded:
             found[workspace_id] = Unindexed("not_indexed", root, _EXCLUDED)
+        elif changed:
+            found[workspace_id] = Unindexed("settings_changed", root, _CHANGED[CrawlState(state)])
         else:
             why = _NEVER if state is None else _UNFINISHED.get(CrawlState(state), _NEVER)
             found[workspace_id] = Unindexed("not_crawled", root, why)
