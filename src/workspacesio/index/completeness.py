@@ -29,7 +29,7 @@ _UNFINISHED = {
 _CHANGED = {
     CrawlState.QUEUED: "waits for a crawl, since what is indexed of it was changed; what is missing follows",
     CrawlState.RUNNING: "is being crawled, since what is indexed of it was changed; what is missing follows",
-    CrawlState.PAUSED: "was not crawled since what is indexed of it was changed; `wio crawl resume` goes on with it",
+    CrawlState.PAUSED: "was not crawled since what is indexed of it was changed; `wio crawl resume` goes on",
     CrawlState.FAILED: "was not crawled since what is indexed of it was changed; its operator sees why",
 }
 _NEVER = "was never crawled; `wio crawl start` does it"
