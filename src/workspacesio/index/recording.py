@@ -239,6 +239,7 @@ class Recorder:
         news = [(feed.holds, feed.number) for feed in self.feeds if self._holds.get(feed.number) != feed.holds]
         if not news:
             return
+        self.flush()  # an engine that committed beside may be done while more is recorded
 
         def note(statements: Statements) -> None:
             statements.run_many("UPDATE catalogue_engines SET holds = ? WHERE number = ?", news)

@@ -20,6 +20,7 @@ from workspacesio.domain.names import ancestors
 from workspacesio.domain.search_query import Workspaces
 from workspacesio.index.asking import IncompleteIndex, incomplete
 from workspacesio.index.catalogue import FolderSize, Usage
+from workspacesio.index.completeness import missing_parts, unindexed_workspaces
 from workspacesio.index.found import Found
 from workspacesio.index.notes import Note
 from workspacesio.index.sight import Sight
@@ -99,7 +100,8 @@ def sizes(
             raise NotFound(f"The index has nothing of that name that you can see. {lacking[0].sentence}")
         raise NotFound("There is nothing of that name that you can see; `wio search` finds it by its words.")
     if not found.path and not found.usage.objects and not found.partial and not lacking:
-        lacking = _emptied(session, workspace_id)
+        # What is remembered may be from before it was emptied.
+        lacking = (*missing_parts(unindexed_workspaces(session), told, wanted),) or _emptied(session, workspace_id)
     return Sizes(
         workspace_id,
         found.path,
