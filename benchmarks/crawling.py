@@ -13,7 +13,6 @@ import gc
 import io
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.alone import Reading
+from benchmarks.memory import forget_peak, peak_bytes
 from index.crawl_world import BUCKET, CrawlWorld
 from index.recorded import Installed, open_recorder, settle
 from servers.minio import mc_path, minio
@@ -86,12 +86,13 @@ def folder_readings(base: Path, files: int) -> list[Reading]:
     make_tree(base / "data", files)
     find = _seconds(lambda: _quiet(["find", str(base / "data"), "-type", "f", "-printf", "%s %T@ %p\\n"]))
     scan = _seconds(lambda: _scan(base / "data"))
+    forget_peak("self")
     world = Crawled(base)
     workspace = world.add_workspace("")
     first = _crawl_seconds(world, files)
     again = median([_crawl_seconds(world, files) for _ in range(ROUNDS)])
     size = world.bytes_an_entry(files)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    memory = peak_bytes("self")[1] / 1e6
     if len(world.indexed(workspace)) != files:
         raise RuntimeError("the crawl did not find every file")
     world.close()

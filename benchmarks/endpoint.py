@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from benchmarks.memory import forget_peak, peak_bytes
 from servers.process import Process
 
 
@@ -49,15 +50,11 @@ class Endpoint:
         return total / os.sysconf("SC_CLK_TCK")
 
     def forget_peak_memory(self) -> None:
-        """Makes `peak_memory` count from now on (proc(5), clear_refs)."""
+        """Makes `peak_memory` count from now on."""
         for pid in self.processes():
-            with open(f"/proc/{pid}/clear_refs", "w", encoding="utf-8") as file:
-                file.write("5")
+            forget_peak(pid)
 
-    def peak_memory(self) -> int:
-        """Bytes of memory that the largest process has held resident at once."""
-        peaks = [0]
-        for pid in self.processes():
-            with open(f"/proc/{pid}/status", encoding="utf-8") as file:
-                peaks += [int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM:")]
-        return max(peaks)
+    def peak_memory(self, name: str = "") -> int:
+        """Bytes that the largest process has held resident at once, of those whose names in `ps` begin so."""
+        peaks = [peak_bytes(pid) for pid in self.processes()]
+        return max((peak for called, peak in peaks if called.startswith(name)), default=0)

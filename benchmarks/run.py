@@ -32,7 +32,7 @@ ON_MINIO: dict[str, Callable[[str, int], list[Beside]]] = {
 }
 """What a MinIO node costs beside the server alone."""
 
-BY_ITSELF: dict[str, Callable[[str], list[Reading]]] = {**ALONE, "search": searching, "crawling": crawling}
+BY_ITSELF: dict[str, Callable[[str], list[Reading]]] = {**ALONE, "crawling": crawling, "search": searching}
 
 
 def main() -> int:

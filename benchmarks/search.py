@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from random import Random
 from statistics import median, quantiles
 
 from benchmarks.alone import Reading
+from benchmarks.memory import forget_peak, peak_bytes
 from servers.installed import cache_dir
 from workspacesio.domain.search_query import (
     AllOf,
@@ -99,6 +99,7 @@ def _name(random: Random, style: int, number: int) -> str:
 
 def fill(engine: TantivyEngine, count: int) -> list[Reading]:
     """The time is that of the engine alone: entries are made in advance, 10,000 at once."""
+    forget_peak("self")
     writer = engine.writer()
     entries = made_entries(count)
     wall = 0.0
@@ -121,15 +122,9 @@ def fill(engine: TantivyEngine, count: int) -> list[Reading]:
     return [
         Reading("index: entries written in a second, thousands", done / wall / 1000, "", None),
         Reading("index: processor for an entry", processor / done * 1e6, "µs", None),
-        Reading(
-            "index: memory while written", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000, "MB", 500
-        ),
+        Reading("index: memory while written", peak_bytes("self")[1] / 1e6, "MB", 500),
         Reading("index: bytes an entry, with its etag", engine.size_bytes() / done, "", 170),
     ]
-
-
-def _memory_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
 
 
 def ask(reader: EngineReader, count: int) -> list[Reading]:
