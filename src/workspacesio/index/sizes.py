@@ -95,13 +95,15 @@ def sizes(
     # A manager, who is told the sum, is told what it lacks.
     told = sight if found is None else replace(sight, whole=sight.whole | {workspace_id})
     lacking = incomplete(session, index=index, sight=told, wanted=wanted)
+    if not lacking and (found is None or not found.usage.objects):
+        # What is remembered may be from before it was emptied.
+        lacking = tuple(missing_parts(unindexed_workspaces(session), told, wanted))
     if found is None:
         if lacking:
             raise NotFound(f"The index has nothing of that name that you can see. {lacking[0].sentence}")
         raise NotFound("There is nothing of that name that you can see; `wio search` finds it by its words.")
     if not found.path and not found.usage.objects and not found.partial and not lacking:
-        # What is remembered may be from before it was emptied.
-        lacking = (*missing_parts(unindexed_workspaces(session), told, wanted),) or _emptied(session, workspace_id)
+        lacking = _emptied(session, workspace_id)
     return Sizes(
         workspace_id,
         found.path,
