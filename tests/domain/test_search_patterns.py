@@ -14,7 +14,9 @@ from workspacesio.domain.search_patterns import (
     fits_name,
     fits_path,
     fold_pattern,
+    folders_and_names,
     is_wild,
+    joined,
     literal_pattern,
     name_expression,
     path_expression,
@@ -124,3 +126,32 @@ def test_what_a_pattern_means_that_begins_with_a_workspace(
     pattern: str, readings: list[tuple[str | None, str, str]]
 ) -> None:
     assert printed_readings(pattern) == readings
+
+
+@pytest.mark.parametrize(
+    ("pattern", "divided"),
+    [
+        ("", [([], [])]),
+        ("ab?c", [([], ["ab", Wild.ONE, "c"])]),
+        ("a/b/c*", [(["a", "/", "b", "/"], ["c", Wild.ANY])]),
+        ("a/*", [(["a", "/"], [Wild.ANY])]),
+        ("a/", [(["a", "/"], [])]),
+        ("a**b", [([], ["a", Wild.ANY, "b"]), (["a", Wild.ANY_WITH_SLASHES], [Wild.ANY, "b"])]),
+        (
+            "**/x***",
+            [
+                ([Wild.ANY_WITH_SLASHES, "/"], ["x", Wild.ANY]),
+                ([Wild.ANY_WITH_SLASHES, "/", "x", Wild.ANY_WITH_SLASHES], [Wild.ANY]),
+            ],
+        ),
+    ],
+)
+def test_the_name_may_begin_behind_the_last_slash_or_within_what_holds_one(
+    pattern: str, divided: list[tuple[list[str | Wild], list[str | Wild]]]
+) -> None:
+    assert folders_and_names(pattern) == divided
+
+
+def test_wildcards_that_follow_one_another_in_a_name_are_one() -> None:
+    steps = [Wild.ANY_WITH_SLASHES, Wild.ANY, "a", "b", Wild.ONE, Wild.ONE, Wild.ANY, Wild.ANY]
+    assert joined(steps) == [Wild.ANY, "ab", Wild.ONE, Wild.ONE, Wild.ANY]

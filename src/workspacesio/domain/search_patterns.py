@@ -9,6 +9,7 @@ leading `**/` also stands for nothing: `**/a.txt` finds `a.txt`, too.
 """
 
 import re
+from collections.abc import Sequence
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -19,6 +20,10 @@ class Wild(Enum):
     ONE = auto()
     ANY = auto()
     ANY_WITH_SLASHES = auto()
+
+
+Steps = Sequence[str | Wild]
+"""Texts and wildcards, in order."""
 
 
 def pattern_parts(pattern: str) -> list[str | Wild]:
@@ -47,6 +52,32 @@ def pattern_parts(pattern: str) -> list[str | Wild]:
     if literal:
         parts.append(literal)
     return parts
+
+
+def joined(steps: Steps) -> list[str | Wild]:
+    """Characters put together again, and wildcards that follow one another in a name made one."""
+    parts: list[str | Wild] = []
+    for each in steps:
+        step = Wild.ANY if each is Wild.ANY_WITH_SLASHES else each
+        if isinstance(step, str) and parts and isinstance(parts[-1], str):
+            parts[-1] += step
+        elif step is not Wild.ANY or not parts or parts[-1] is not Wild.ANY:
+            parts.append(step)
+    return parts
+
+
+def folders_and_names(pattern: str) -> list[tuple[list[str | Wild], list[str | Wild]]]:
+    """A pattern of a path, divided wherever the name may begin: after its last slash, or within a `**` behind it.
+
+    First the single steps of the folder, which end with a slash or `**` or are none, then the parts of the name.
+    """
+    steps: list[str | Wild] = []
+    for part in pattern_parts(pattern):
+        steps += [part] if isinstance(part, Wild) else part
+    slash = max((at for at, step in enumerate(steps) if step == "/"), default=-1) + 1
+    places = [(slash, slash)]
+    places += [(at + 1, at) for at in range(slash, len(steps)) if steps[at] is Wild.ANY_WITH_SLASHES]
+    return [(steps[:end], joined(steps[start:])) for end, start in places]
 
 
 def is_wild(pattern: str) -> bool:

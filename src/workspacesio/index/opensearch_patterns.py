@@ -12,11 +12,10 @@ the second part is a pattern of a name.
 import string
 from collections.abc import Sequence
 
-from workspacesio.domain.search_patterns import Wild, pattern_parts
+from workspacesio.domain.search_patterns import Steps, Wild, folders_and_names, pattern_parts
 from workspacesio.index.opensearch_index import GRAM, NAME_END
 
 Json = dict[str, object]
-Steps = Sequence[str | Wild]
 
 EVERYTHING: Json = {"match_all": {}}
 NOTHING: Json = {"match_none": {}}
@@ -74,13 +73,7 @@ def name_query(pattern: str) -> Json:
 
 
 def path_query(pattern: str) -> Json:
-    steps: list[str | Wild] = []
-    for part in pattern_parts(pattern):
-        steps += [part] if isinstance(part, Wild) else part
-    slash = max((at for at, step in enumerate(steps) if step == "/"), default=-1) + 1
-    places = [(slash, slash)]
-    places += [(at + 1, at) for at in range(slash, len(steps)) if steps[at] is Wild.ANY_WITH_SLASHES]
-    return any_of([all_of([_folder(steps[:end]), _whole_name(_joined(steps[start:]))]) for end, start in places])
+    return any_of([all_of([_folder(folder), _whole_name(name)]) for folder, name in folders_and_names(pattern)])
 
 
 def _whole_name(parts: Steps) -> Json:
@@ -158,15 +151,3 @@ def _expression(steps: Steps) -> str:
         else:
             expression += f"\\{step}" if step in _PUNCTUATION else step
     return expression
-
-
-def _joined(steps: Steps) -> list[str | Wild]:
-    """Characters put together again, and wildcards that follow one another in a name made one."""
-    parts: list[str | Wild] = []
-    for each in steps:
-        step = Wild.ANY if each is Wild.ANY_WITH_SLASHES else each
-        if isinstance(step, str) and parts and isinstance(parts[-1], str):
-            parts[-1] += step
-        elif step is not Wild.ANY or not parts or parts[-1] is not Wild.ANY:
-            parts.append(step)
-    return parts

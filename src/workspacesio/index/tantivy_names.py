@@ -5,15 +5,13 @@ and the query asks for the names that fit: a pattern costs by what it nearly fin
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import tantivy
 
-from workspacesio.domain.search_patterns import Wild, escaped, literal_pattern
+from workspacesio.domain.search_patterns import Steps, Wild, escaped, literal_pattern
 from workspacesio.domain.search_types import name_of
 from workspacesio.domain.search_words import fold
-
-Steps = Sequence[str | Wild]
 
 MOST = 50_000
 """Names that are read for one request, at 10 µs each; tantivy answers 65,000 buckets at most."""
@@ -68,18 +66,6 @@ def fitting(parts: Steps) -> Callable[[str], bool]:
         return last.match(name, len(name) - length) is not None
 
     return fits
-
-
-def joined(steps: Steps) -> list[str | Wild]:
-    """Characters put together again, and wildcards that follow one another in a name made one."""
-    parts: list[str | Wild] = []
-    for each in steps:
-        step = Wild.ANY if each is Wild.ANY_WITH_SLASHES else each
-        if isinstance(step, str) and parts and isinstance(parts[-1], str):
-            parts[-1] += step
-        elif step is not Wild.ANY or not parts or parts[-1] is not Wild.ANY:
-            parts.append(step)
-    return parts
 
 
 def spelled(parts: Steps) -> str:

@@ -15,8 +15,11 @@ import tantivy
 
 from workspacesio.domain.errors import Invalid
 from workspacesio.domain.search_patterns import (
+    Steps,
     Wild,
     escaped,
+    folders_and_names,
+    joined,
     name_expression,
     path_expression,
     pattern_parts,
@@ -24,7 +27,7 @@ from workspacesio.domain.search_patterns import (
 from workspacesio.domain.search_term import CODE, shown
 from workspacesio.index import tantivy_names
 from workspacesio.index.tantivy_clauses import all_of, any_of, phrase, term
-from workspacesio.index.tantivy_names import Names, Steps
+from workspacesio.index.tantivy_names import Names
 from workspacesio.index.tantivy_runs import Run, runs
 from workspacesio.index.tantivy_schema import GRAM, NAME_END, Kind, visible
 
@@ -49,22 +52,13 @@ class Patterns:
         if any(isinstance(part, str) and "/" in part for part in parts):
             return tantivy.Query.empty_query()
         if any(isinstance(part, Wild) for part in parts):
-            return self._whole_name(tantivy_names.joined(parts))
+            return self._whole_name(joined(parts))
         return self._substring("".join(map(str, parts)))
 
     def path(self, pattern: str) -> tantivy.Query:
         """Raises as `name`."""
-        steps: list[str | Wild] = []
-        for part in pattern_parts(pattern):
-            steps += [part] if isinstance(part, Wild) else part
-        slash = max((at for at, step in enumerate(steps) if step == "/"), default=-1) + 1
-        places = [(slash, slash)]
-        places += [(at + 1, at) for at in range(slash, len(steps)) if steps[at] is Wild.ANY_WITH_SLASHES]
         return any_of(
-            [
-                all_of([self._folder(steps[:end]), self._whole_name(tantivy_names.joined(steps[start:]))])
-                for end, start in places
-            ]
+            [all_of([self._folder(folder), self._whole_name(name)]) for folder, name in folders_and_names(pattern)]
         )
 
     def _whole_name(self, parts: Steps) -> tantivy.Query:
