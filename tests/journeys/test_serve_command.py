@@ -216,6 +216,14 @@ def test_nothing_outlives_a_killed_supervisor(running: Service) -> None:
 # --- memory ------------------------------------------------------------------------------------------------
 
 
+def test_what_only_one_part_needs_is_loaded_by_that_part_alone() -> None:
+    code = "import sys, workspacesio.cli.server.serving; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert "sqlalchemy" in loaded
+    assert not loaded & {"fastapi", "pydantic", "granian", "opensearchpy", "requests", "tantivy", "obstore"}
+
+
 def test_each_endpoint_worker_stays_small_whatever_the_sizes(running: Service, tmp_path: Path) -> None:
     ada = running.administrator()
     place = own_workspace(ada, "work")

@@ -12,8 +12,9 @@ from collections.abc import Callable
 
 import uvloop
 
-from workspacesio.cli.server.applications import make_endpoint
+from workspacesio.cli.server.endpoint_application import make_endpoint
 from workspacesio.cli.server.listening import Listening
+from workspacesio.cli.server.memory_arenas import share_arenas
 from workspacesio.cli.server.supervisor import Supervisor
 from workspacesio.s3.http_server import HttpServer, bind
 
@@ -33,6 +34,7 @@ def serve_endpoint(listening: Listening, workers: int, when_running: Callable[[]
     tls = _tls(listening)
 
     def work() -> int:
+        share_arenas()
         uvloop.run(_serve(shared, tls))
         return 0
 

@@ -1,17 +1,15 @@
-"""The parts of the service, each run as a process; API and endpoint start workers of their own."""
+"""The parts of the service, each run as a process; API and endpoint start workers of their own.
+
+Every part loads what it alone needs when it begins: what is loaded before is in the memory of all of them.
+"""
 
 import asyncio
 import signal
 from collections.abc import Callable
 
-from granian.constants import HTTPModes, Interfaces, Loops
-from granian.log import LogLevels
-
-from workspacesio.cli.server import stopping
 from workspacesio.cli.server.endpoint_workers import serve_endpoint
 from workspacesio.cli.server.listening import Listening
 from workspacesio.cli.server.state import ServerState
-from workspacesio.cli.server.upkeep import Upkeep
 from workspacesio.domain.errors import Unavailable
 
 ROLES = ("api", "s3", "worker")
@@ -46,9 +44,14 @@ def run_role(
 
 
 def _serve_api(listening: Listening, when_running: Callable[[], None]) -> None:
+    from granian.constants import HTTPModes, Interfaces, Loops
+    from granian.log import LogLevels
+
+    from workspacesio.cli.server import stopping
+
     stopping.begin()
     server = stopping.StoppingServer(
-        "workspacesio.cli.server.applications:make_api",
+        "workspacesio.cli.server.api_application:make_api",
         address=listening.address,
         port=listening.port,
         interface=Interfaces.ASGI,
@@ -76,6 +79,8 @@ def _index(state: ServerState, when_running: Callable[[], None], alive: Callable
 
 
 async def _work(state: ServerState, when_running: Callable[[], None]) -> None:
+    from workspacesio.cli.server.upkeep import Upkeep
+
     upkeep = Upkeep(state.open_database(), state.settings, state.keyring)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from workspacesio.cli.server.announcement import Prepared, announce, announce_part
 from workspacesio.cli.server.listening import Listening, read_listening
+from workspacesio.cli.server.process_start import begin_logging
 from workspacesio.cli.server.pulse import Pulse
 from workspacesio.cli.server.readiness import wait_until_ready
 from workspacesio.cli.server.roles import INDEX, ROLES, WORKER_PARTS, run_role
@@ -26,7 +27,7 @@ from workspacesio.settings import read_settings
 
 
 def serve(arguments: argparse.Namespace) -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    begin_logging()
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         folder = _served_folder(arguments)
@@ -113,8 +114,6 @@ def _parts(roles: Sequence[str], listening: Listening, state: ServerState) -> Su
 
 
 def _supervise(listening: Listening, state: ServerState, prepared: Prepared) -> int:
-    import workspacesio.cli.server.applications  # noqa: F401 - loaded once, before the parts are forked
-
     supervisor = _parts((*ROLES, INDEX), listening, state)
 
     def when_ready() -> None:

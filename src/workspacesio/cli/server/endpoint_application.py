@@ -1,16 +1,9 @@
-"""Puts the parts together: what each process of the API and of the endpoint runs."""
+"""What a process of the endpoint runs. It loads nothing of the API's and the index's: there are many of it."""
 
-import gc
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
 
-from workspacesio.api.app import create_app
-from workspacesio.api.context import ServerContext
-from workspacesio.cli.server.parent_death import die_with_parent
-from workspacesio.cli.server.state import ServerState, prepare_state
-from workspacesio.cli.server.stopping import is_stopping
-from workspacesio.index.opening import IndexReader
+from workspacesio.cli.server.process_start import begin_logging, current_state, utc_now
 from workspacesio.s3.app import Endpoint
 from workspacesio.s3.context import EndpointSettings
 from workspacesio.services.authority import DatabaseAuthority
@@ -19,40 +12,7 @@ from workspacesio.services.drivers import Drivers
 from workspacesio.services.generation import generation_reader
 from workspacesio.services.journal import Journal
 from workspacesio.services.rights_cache import RightsCache
-from workspacesio.settings import Settings, read_settings
-
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
-
-
-def current_state() -> ServerState:
-    """The state that `wio serve` described in the environment."""
-    return prepare_state(read_settings())
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-def make_api() -> object:
-    """The ASGI application."""
-    die_with_parent()
-    state = current_state()
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
-    database = state.open_database()
-    application = create_app(
-        ServerContext(
-            database=database,
-            settings=state.settings,
-            keyring=state.keyring,
-            drivers=Drivers(database, state.settings, state.keyring),
-            clock=utc_now,
-            index=IndexReader(state.settings, state.database_url),
-            stopping=is_stopping,
-        )
-    )
-    gc.collect()
-    gc.freeze()  # to go through what is there now, which stays, stopped every request for 60 ms now and then
-    return application
+from workspacesio.settings import Settings
 
 
 class ServedEndpoint(Endpoint):
@@ -81,8 +41,8 @@ class ServedEndpoint(Endpoint):
 
 def make_endpoint(stopping: Callable[[], bool] = lambda: False) -> ServedEndpoint:
     """The endpoint of one process. While that is `stopping`, answers that last for hours end."""
+    begin_logging()
     state = current_state()
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     logging.getLogger("workspacesio.s3.access").setLevel(
         logging.INFO if state.settings.access_log else logging.WARNING
     )
