@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -30,7 +31,8 @@ def _read(database: Database) -> None:
 
 def _write(database: Database) -> None:
     with database.write() as session:
-        session.add(User(email=f"{id(session)}", username=f"{id(session)}", created_at=NOW))
+        name = secrets.token_hex(8)  # the identity of a session is given again once that session is gone
+        session.add(User(email=name, username=name, created_at=NOW))
 
 
 def _journal(database: Database) -> None:
