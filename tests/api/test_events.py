@@ -16,7 +16,8 @@ from sqlalchemy import delete, func, select, update
 from api.event_bodies import body, record
 from api.plane import Plane
 from workspacesio.cli.server.upkeep import Upkeep
-from workspacesio.database.tables import EventSource, Node, ObjectEvent, Root, SignIn, Usage, Workspace
+from workspacesio.database.journal_tables import EventSource, ObjectEvent, Usage
+from workspacesio.database.tables import Node, Root, SignIn, Workspace
 from workspacesio.domain.authority import Event
 from workspacesio.services.event_cursors import open_cursor
 from workspacesio.services.event_tokens import event_token

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from database.kinds import clear, database_fixture
 from database.worlds import NOW, RootRow, ShareRow, UserRow, WorkspaceRow, World
+from workspacesio.database.journal_tables import ObjectEvent, Usage
 from workspacesio.database.sessions import Database
 from workspacesio.database.tables import (
     ApiKey,
@@ -20,7 +21,6 @@ from workspacesio.database.tables import (
     Group,
     GroupMember,
     Node,
-    ObjectEvent,
     OneTimeToken,
     RightsCarried,
     Root,
@@ -30,7 +30,6 @@ from workspacesio.database.tables import (
     Share,
     SignIn,
     SignInAttempt,
-    Usage,
     User,
     Workspace,
     WorkspaceRemoval,

@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 from sqlalchemy import select
 
 from workspacesio.database.index_tables import Crawl
+from workspacesio.database.journal_tables import Usage
 from workspacesio.database.migrate import migrate
 from workspacesio.database.sessions import Database, sqlite_url
-from workspacesio.database.tables import Node, Root, Usage, User, Workspace
+from workspacesio.database.tables import Node, Root, User, Workspace
 from workspacesio.domain.vocabulary import CrawlReason, FolderLayout, NodeKind, RootType
 from workspacesio.index.catalogue import Catalogue
 from workspacesio.index.crawl_queue import CrawlQueue

@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import func, select
 
 from index.crawl_world import BUCKET, CrawlWorld, run
+from workspacesio.database.journal_tables import ObjectEvent
 from workspacesio.database.sessions import Database
-from workspacesio.database.tables import ObjectEvent
 from workspacesio.domain.authority import Event
 from workspacesio.domain.errors import NotFound
 from workspacesio.index.changed_folders import ChangedFoldersTask

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from index.crawl_world import BUCKET, NOW, CrawlWorld
-from workspacesio.database.tables import Usage, Workspace
+from workspacesio.database.journal_tables import Usage
+from workspacesio.database.tables import Workspace
 from workspacesio.domain.authority import Event
 from workspacesio.domain.vocabulary import IndexLevel
 from workspacesio.index import crawl_usage, crawling, folder_reading

@@ -15,7 +15,8 @@ from sqlalchemy import select
 
 from index.event_world import EventWorld
 from workspacesio.database.index_tables import Crawl
-from workspacesio.database.tables import Node, ObjectEvent, Workspace
+from workspacesio.database.journal_tables import ObjectEvent
+from workspacesio.database.tables import Node, Workspace
 from workspacesio.domain.vocabulary import CrawlReason, FolderLayout, IndexLevel, NodeKind
 from workspacesio.index import event_batches, events
 from workspacesio.index.event_rows import events_waiting, mark_indexed

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from index.event_world import EventWorld
-from workspacesio.database.tables import EventSource, Node, Root, Workspace
+from workspacesio.database.journal_tables import EventSource
+from workspacesio.database.tables import Node, Root, Workspace
 from workspacesio.domain.vocabulary import CrawlReason, CrawlState, IndexLevel, NodeKind, RootType
 from workspacesio.index import hints, watched_workspaces, watching
 from workspacesio.index.freshness import KeptBy, freshness_of_roots

@@ -17,8 +17,9 @@ from sqlalchemy import delete, event, select
 
 from database.kinds import clear, database_fixture
 from database.worlds import NOW, RootRow, UserRow, WorkspaceRow, World
+from workspacesio.database.journal_tables import ObjectEvent, Usage
 from workspacesio.database.sessions import Database
-from workspacesio.database.tables import ObjectEvent, Usage, Workspace
+from workspacesio.database.tables import Workspace
 from workspacesio.domain.authority import Event
 from workspacesio.domain.facts import NodeFacts, RootFacts
 from workspacesio.domain.vocabulary import RootType

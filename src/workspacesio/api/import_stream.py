@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from workspacesio.api.dependencies import Call
-from workspacesio.database.tables import Node, Root, Usage
+from workspacesio.database.journal_tables import Usage
+from workspacesio.database.tables import Node, Root
 from workspacesio.domain.errors import Conflict, NotFound
 from workspacesio.domain.names import check_prefix
 from workspacesio.services.folders_in_nodes import folders_under, is_folder, unix_owner

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, CursorResult, Engine, TextClause, event
 from sqlalchemy.sql.dml import Delete, Insert, Update
 
 import workspacesio.database.index_tables
+import workspacesio.database.journal_tables
 import workspacesio.database.tables  # noqa: F401 - a table is known once its class is
 from workspacesio.database.base import Base, RightsCarried
 

@@ -19,8 +19,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from workspacesio.database.index_tables import Crawl
+from workspacesio.database.journal_tables import Usage
 from workspacesio.database.sessions import Database
-from workspacesio.database.tables import Root, Usage, Workspace
+from workspacesio.database.tables import Root, Workspace
 from workspacesio.domain.vocabulary import CrawlReason, CrawlState, IndexLevel
 from workspacesio.index.progress import Progress
 from workspacesio.services.crawl_requests import indexing_of, request_crawl

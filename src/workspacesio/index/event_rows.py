@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, text, update
 from sqlalchemy.orm import Session
 
 from workspacesio.database.base import Base
-from workspacesio.database.tables import ObjectEvent
+from workspacesio.database.journal_tables import ObjectEvent
 
 # In these words, in which the partial index has them: SQLite compares no more than that.
 _NEXT_NODE = text("SELECT min(node_id) FROM object_events WHERE NOT indexed AND node_id > :after")

@@ -14,7 +14,8 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from workspacesio.database.index_tables import RootFreshness
-from workspacesio.database.tables import EventSource, Node, Root
+from workspacesio.database.journal_tables import EventSource
+from workspacesio.database.tables import Node, Root
 from workspacesio.domain.vocabulary import NodeKind
 
 

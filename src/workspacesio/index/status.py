@@ -13,7 +13,8 @@ from sqlalchemy import BigInteger, select, text
 from sqlalchemy.orm import Session
 
 from workspacesio.database.index_tables import Crawl, IndexLease, RootIndexing
-from workspacesio.database.tables import ObjectEvent, Root, Workspace
+from workspacesio.database.journal_tables import ObjectEvent
+from workspacesio.database.tables import Root, Workspace
 from workspacesio.database.visible_places import managed_roots
 from workspacesio.domain.errors import Unavailable
 from workspacesio.domain.facts import Target

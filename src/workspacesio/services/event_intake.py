@@ -13,8 +13,9 @@ from typing import Protocol
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from workspacesio.database.journal_tables import EventSource
 from workspacesio.database.sessions import Database
-from workspacesio.database.tables import EventSource, Node, Workspace
+from workspacesio.database.tables import Node, Workspace
 from workspacesio.domain.authority import Event
 from workspacesio.domain.errors import Invalid, Refused
 from workspacesio.domain.names import ancestors

@@ -12,7 +12,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from workspacesio.database.tables import EventSource, Node, Root
+from workspacesio.database.journal_tables import EventSource
+from workspacesio.database.tables import Node, Root
 from workspacesio.domain.errors import Conflict, Invalid, NotFound, Unavailable
 from workspacesio.domain.vocabulary import Action, NodeKind
 from workspacesio.nodes.errors import NodeDown, NodeError

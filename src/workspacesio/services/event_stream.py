@@ -13,8 +13,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from workspacesio.database.facts import load_workspace_target
+from workspacesio.database.journal_tables import EventSource, ObjectEvent
 from workspacesio.database.sessions import Database
-from workspacesio.database.tables import EventSource, Node, ObjectEvent, User, Workspace
+from workspacesio.database.tables import Node, User, Workspace
 from workspacesio.database.visibility import readable_folders
 from workspacesio.domain.errors import Conflict, NotFound
 from workspacesio.domain.facts import Target

@@ -12,7 +12,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from workspacesio.database.tables import Node, Root, Usage, User, Workspace
+from workspacesio.database.journal_tables import Usage
+from workspacesio.database.tables import Node, Root, User, Workspace
 from workspacesio.domain.errors import Conflict, Invalid, WorkspacesIOError
 from workspacesio.domain.names import check_workspace_name, numbered_name, workspace_name_from_folder
 from workspacesio.domain.vocabulary import Action, CrawlReason, RootType

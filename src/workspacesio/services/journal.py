@@ -16,8 +16,9 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from workspacesio.database.base import Base
+from workspacesio.database.journal_tables import ObjectEvent, Usage
 from workspacesio.database.sessions import Database
-from workspacesio.database.tables import ObjectEvent, Usage, Workspace
+from workspacesio.database.tables import Workspace
 from workspacesio.domain.authority import Event
 from workspacesio.domain.errors import Unavailable
 

@@ -10,7 +10,8 @@ from datetime import datetime
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import Session
 
-from workspacesio.database.tables import ObjectEvent, Root, Workspace
+from workspacesio.database.journal_tables import ObjectEvent
+from workspacesio.database.tables import Root, Workspace
 from workspacesio.domain.vocabulary import CrawlReason
 from workspacesio.services.crawl_requests import request_crawl
 

@@ -8,7 +8,8 @@ from enum import StrEnum
 from sqlalchemy import Select, literal, select, tuple_
 from sqlalchemy.orm import Session
 
-from workspacesio.database.tables import Node, Root, Share, Usage, User, Workspace
+from workspacesio.database.journal_tables import Usage
+from workspacesio.database.tables import Node, Root, Share, User, Workspace
 from workspacesio.database.visibility import readable_folders, seen_workspaces, share_reaches
 from workspacesio.database.visible_places import owned_workspaces
 from workspacesio.domain.errors import NotFound

@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from workspacesio.database.facts import load_root_target
-from workspacesio.database.tables import Node, Root, Share, Usage, User, Workspace
+from workspacesio.database.journal_tables import Usage
+from workspacesio.database.tables import Node, Root, Share, User, Workspace
 from workspacesio.database.visible_places import seen_roots
 from workspacesio.domain.errors import Ambiguous, Conflict, Invalid, NotFound
 from workspacesio.domain.names import check_workspace_name, numbered_name

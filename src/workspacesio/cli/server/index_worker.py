@@ -8,8 +8,8 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
 
+from workspacesio.cli.server.process_start import utc_now
 from workspacesio.cli.server.state import ServerState
 from workspacesio.database.sessions import Database
 from workspacesio.domain.errors import WorkspacesIOError
@@ -102,7 +102,7 @@ class IndexWorker:
         if not home.hold():
             return True
         holder = f"{home.name} {socket.gethostname()[:20]} {os.getpid()}"
-        lease = Lease(database, INDEX_WRITER, holder, clock=_now, home=home.name)
+        lease = Lease(database, INDEX_WRITER, holder, clock=utc_now, home=home.name)
         try:
             if not lease.take():
                 return True
@@ -148,7 +148,7 @@ class IndexWorker:
                 catalogue=catalogue,
                 recorder=recorder,
                 upkeep=upkeep,
-                clock=_now,
+                clock=utc_now,
                 stopping=threads.stopping,
                 wake=threads.wake,
             )
@@ -208,7 +208,3 @@ def _give_back(lease: Lease) -> None:
         lease.give_back()
     except WorkspacesIOError as error:
         logger.warning("the lease of the index ends by itself: %s", error)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

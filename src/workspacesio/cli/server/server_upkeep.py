@@ -10,8 +10,9 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import datetime
 
+from workspacesio.cli.server.process_start import utc_now
 from workspacesio.database.sessions import Database
 from workspacesio.domain.errors import WorkspacesIOError
 from workspacesio.nodes.driver import StorageDriver
@@ -32,10 +33,6 @@ COMPARED_AT_ONCE = 4
 logger = logging.getLogger(__name__)
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class ServerUpkeep:
     """May run beside others of its kind, and be cut off at any moment. It is its own `EffectsContext`."""
 
@@ -45,7 +42,7 @@ class ServerUpkeep:
         settings: Settings,
         keyring: Keyring,
         drivers: Callable[[int], StorageDriver],
-        clock: Callable[[], datetime] = _now,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.database = database
         self.settings = settings

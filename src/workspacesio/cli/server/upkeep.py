@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
 
+from workspacesio.cli.server.process_start import utc_now
 from workspacesio.cli.server.server_upkeep import ServerUpkeep
 from workspacesio.database.sessions import Database
 from workspacesio.database.tables import Credential, Node, OneTimeToken, SignIn, SignInAttempt
@@ -50,7 +51,7 @@ class Upkeep:
         await self._drivers.close()
 
     async def once(self) -> None:
-        await asyncio.to_thread(self.forget_old_rows, datetime.now(UTC))
+        await asyncio.to_thread(self.forget_old_rows, utc_now())
         wait = wait_on(asyncio.get_running_loop())
         await asyncio.to_thread(
             continue_removals,
@@ -58,7 +59,7 @@ class Upkeep:
             self._drivers,
             wait,
             seconds=REMOVAL_SECONDS,
-            clock=lambda: datetime.now(UTC),
+            clock=utc_now,
         )
         for node_id in await asyncio.to_thread(self._node_ids):
             try:

@@ -4,6 +4,7 @@ from alembic import context
 from sqlalchemy import Connection
 
 import workspacesio.database.index_tables
+import workspacesio.database.journal_tables
 import workspacesio.database.tables  # noqa: F401 - a table is known once its class is
 from workspacesio.database.base import Base
 
