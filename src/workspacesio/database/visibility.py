@@ -24,6 +24,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from workspacesio.database.number_sets import one_of
 from workspacesio.database.tables import Node, Root, RootManager, Share, Workspace
 from workspacesio.domain.facts import Caller
 from workspacesio.domain.vocabulary import Level, RootType, SubjectKind
@@ -80,7 +81,7 @@ def share_reaches(caller: Caller, now: datetime) -> ColumnElement[bool]:
     subject = or_(
         Share.subject_kind == SubjectKind.EVERYONE.value,
         and_(Share.subject_kind == SubjectKind.USER.value, Share.user_id == caller.user_id),
-        and_(Share.subject_kind == SubjectKind.GROUP.value, Share.group_id.in_(sorted(caller.groups))),
+        and_(Share.subject_kind == SubjectKind.GROUP.value, one_of(Share.group_id, caller.groups)),
     )
     return and_(subject, or_(Share.expires_at.is_(None), Share.expires_at > now))
 
@@ -101,7 +102,7 @@ def _within(caller: Caller) -> ColumnElement[bool]:
         return false()
     if caller.narrowing.workspaces is None:
         return true()
-    return Workspace.id.in_(sorted(caller.narrowing.workspaces))
+    return one_of(Workspace.id, caller.narrowing.workspaces)
 
 
 def readable_buckets(caller: Caller, node_id: int, now: datetime) -> Select[str]:

@@ -14,6 +14,7 @@ CHANGE_ROOT and CRAWL_WORKSPACE; tests hold them together.
 from sqlalchemy import ColumnElement, Select, and_, false, or_, select, true
 
 from workspacesio.database.index_tables import Crawl
+from workspacesio.database.number_sets import one_of
 from workspacesio.database.tables import Group, Node, Root, RootCreator, RootManager, Workspace
 from workspacesio.database.visibility import operates
 from workspacesio.domain.facts import Caller
@@ -55,7 +56,7 @@ def seen_crawls(caller: Caller) -> Select[int]:
         or_(Workspace.owner_id == caller.user_id, Workspace.root_id.in_(_managed(caller)))
     )
     if caller.narrowing.workspaces is not None:
-        within = within.where(Workspace.id.in_(sorted(caller.narrowing.workspaces)))
+        within = within.where(one_of(Workspace.id, caller.narrowing.workspaces))
     of_roots = and_(Crawl.workspace_id.is_(None), Crawl.root_id.in_(managed_roots(caller)))
     enabled = true() if caller.enabled else false()
     return select(Crawl.id).where(or_(of_roots, Crawl.workspace_id.in_(within)), enabled)
@@ -68,7 +69,7 @@ def _managed(caller: Caller) -> Select[int]:
 
 def seen_groups(caller: Caller) -> Select[int]:
     """Managers of a group are members of it."""
-    mine = true() if caller.administrator else Group.id.in_(sorted(caller.groups))
+    mine = true() if caller.administrator else one_of(Group.id, caller.groups)
     return select(Group.id).where(mine, _sees_places(caller))
 
 
@@ -78,7 +79,7 @@ def owned_workspaces(caller: Caller) -> Select[int]:
         return mine.where(false())
     if caller.narrowing.workspaces is None:
         return mine
-    return mine.where(Workspace.id.in_(sorted(caller.narrowing.workspaces)))
+    return mine.where(one_of(Workspace.id, caller.narrowing.workspaces))
 
 
 def _sees_places(caller: Caller) -> ColumnElement[bool]:

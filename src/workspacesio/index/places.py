@@ -7,13 +7,12 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from workspacesio.database.index_tables import RootIndexing
+from workspacesio.database.number_sets import one_of
 from workspacesio.database.tables import Node, Root, Workspace
 from workspacesio.domain.names import key_problem
 from workspacesio.domain.vocabulary import IndexLevel, NodeKind
 from workspacesio.index.exclusions import Exclusions
 from workspacesio.nodes.values import Scope
-
-_CHUNK = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +46,7 @@ class Place:
 
 def load_places(session: Session, workspace_ids: Collection[int]) -> dict[int, Place]:
     """Of those that exist."""
-    ids = sorted(workspace_ids)
-    found: dict[int, Place] = {}
-    for first in range(0, len(ids), _CHUNK):
-        found |= _loaded(session, Workspace.id.in_(ids[first : first + _CHUNK]))
-    return found
+    return _loaded(session, one_of(Workspace.id, workspace_ids))
 
 
 def places_of_kind(session: Session, kind: NodeKind) -> dict[int, Place]:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from workspacesio.database.number_sets import one_of
 from workspacesio.database.tables import Node, User, Workspace
 from workspacesio.domain.errors import Unavailable
 from workspacesio.index.asking import AskedIndex, ask, microseconds
@@ -170,6 +171,6 @@ def workspace_labels(session: Session, ids: Collection[int]) -> dict[int, Worksp
         select(Workspace.id, User.username, Workspace.name, Node.name, Workspace.bucket, Workspace.prefix)
         .join(User, User.id == Workspace.owner_id)
         .join(Node, Node.id == Workspace.node_id)
-        .where(Workspace.id.in_(sorted(ids)))
+        .where(one_of(Workspace.id, ids))
     )
     return {row[0]: WorkspaceLabel(*row[1:]) for row in rows}
