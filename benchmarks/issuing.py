@@ -98,7 +98,7 @@ def _kept() -> Beside:
     try:
         with tempfile.TemporaryDirectory() as folder:
             prepare(folder)
-            from workspacesio.cli import credential_cache, sign_in
+            from workspacesio.client import credential_cache, sign_in
 
             request = {"workspaces": ["ada/data"], "node": None, "read_only": False, "duration_seconds": None}
             times = []

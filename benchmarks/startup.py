@@ -26,7 +26,7 @@ def prepare(folder: str) -> dict[str, str]:
         "XDG_CACHE_HOME": os.path.join(folder, "cache"),
     }
     os.environ.update(environment)
-    from workspacesio.cli import credential_cache, sign_in
+    from workspacesio.client import credential_cache, sign_in
 
     answer = {"user": {"email": "ada@example.org", "username": "ada"}, "token": "wios_none"}
     sign_in.remember(SERVER, answer)

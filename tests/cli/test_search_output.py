@@ -20,12 +20,12 @@ from workspacesio.cli import (
     parser,
     search_command,
     search_output,
-    sign_in,
 )
 from workspacesio.cli.crawl_commands import summary
-from workspacesio.cli.errors import CommandError, Refused, UsageError
 from workspacesio.cli.search_command import Pages, search_typed
 from workspacesio.cli.terminal_text import marked
+from workspacesio.client import sign_in
+from workspacesio.client.errors import CommandError, Refused, UsageError
 
 RED, PLAIN = "\x1b[1;31m", "\x1b[0m"
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from cli.home import WIO, Home
-from workspacesio.cli import credential_cache, private_files, sign_in
-from workspacesio.cli.errors import CommandError
+from workspacesio.client import credential_cache, private_files, sign_in
+from workspacesio.client.errors import CommandError
 
 SERVER = "http://127.0.0.1:1"  # nothing listens there: what works, works from the cache
 ANSWER = {"user": {"email": "ada@example.org", "username": "ada"}, "token": "wios_secret", "expires_at": None}
@@ -73,7 +73,7 @@ def test_files_are_for_their_owner_alone(signed_in: Home) -> None:
 def test_a_file_is_private_before_it_holds_anything(signed_in: Home) -> None:
     """It is made anew, under a name that nobody can have put there, and never gets its mode only afterwards."""
     trace = os.path.join(signed_in.folder, "trace")
-    code = "from workspacesio.cli import sign_in; sign_in.remember('http://127.0.0.1:2', " + repr(ANSWER) + ")"
+    code = "from workspacesio.client import sign_in; sign_in.remember('http://127.0.0.1:2', " + repr(ANSWER) + ")"
     python = os.path.join(os.path.dirname(WIO), "python")
     audit = (
         "import sys, os\n"
@@ -221,7 +221,7 @@ def test_a_home_that_cannot_be_written(home: Home) -> None:
     with open(os.path.join(home.folder, ".config"), "w", encoding="utf-8"):
         pass
     code = (
-        "import sys; from workspacesio.cli import main, sign_in\n"
+        "import sys; from workspacesio.cli import main; from workspacesio.client import sign_in\n"
         f"main.run = lambda _: sign_in.remember({SERVER!r}, {ANSWER!r})\n"
         "sys.exit(main.main([]))"
     )

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workspacesio.cli import output, times
-from workspacesio.cli.connection import proxy_for
-from workspacesio.cli.errors import CommandError, UsageError
-from workspacesio.cli.mc_references import FORCED, is_plainly_local
-from workspacesio.cli.sign_in import check_server
 from workspacesio.cli.user_commands import read_emails
+from workspacesio.client.connection import proxy_for
+from workspacesio.client.errors import CommandError, UsageError
+from workspacesio.client.references import FORCED, is_plainly_local
+from workspacesio.client.sign_in import check_server
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from workspacesio.cli.errors import UsageError
-from workspacesio.cli.mc_references import Located
 from workspacesio.cli.mc_watch import Shape, binary_size
+from workspacesio.client.errors import UsageError
+from workspacesio.client.references import Located
 
 WORKSPACE: dict[str, Any] = {"owner": "ada", "name": "data", "bucket": "lab", "prefix": "private/ada/data/"}
 

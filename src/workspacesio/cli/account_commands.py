@@ -6,9 +6,10 @@ import argparse
 import sys
 from typing import Any
 
-from workspacesio.cli import output, passwords, sign_in
-from workspacesio.cli.client import Client, signed_in
-from workspacesio.cli.errors import CommandError, Refused, UsageError
+from workspacesio.cli import output, passwords
+from workspacesio.client import sign_in
+from workspacesio.client.errors import CommandError, Refused, UsageError
+from workspacesio.client.http_api import HttpApi, signed_in
 
 
 def register_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,13 +67,13 @@ def logout(arguments: argparse.Namespace) -> None:
     """`wio logout`: end the session at the server too; what is kept here goes whatever the server says."""
     del arguments
     caller = sign_in.current()
-    from workspacesio.cli import credential_cache
+    from workspacesio.client import credential_cache
 
     credential_cache.clear(caller.cache_key)
     sign_in.forget(caller.server)
     answer = None
     try:
-        answer = Client(caller.server, caller.token).delete("/sign-in")
+        answer = HttpApi(caller.server, caller.token).delete("/sign-in")
     except Refused as refused:
         if refused.status != 401:  # the session was over already
             raise
@@ -119,7 +120,7 @@ def passwd(arguments: argparse.Namespace) -> None:
     if arguments.token:
         server, _ = _server_first(arguments.words, 0, "wio passwd [https://HOST] --token TOKEN")
         password = passwords.read("New password", from_stdin=arguments.password_stdin, repeat=True)
-        answer = Client(server).post("/password-reset", {"token": arguments.token, "password": password})
+        answer = HttpApi(server).post("/password-reset", {"token": arguments.token, "password": password})
         print(f"The password is changed. Sign in with `wio login {server} EMAIL`.{output.pending(answer)}")
         return
     if arguments.words:
@@ -143,14 +144,14 @@ def _server_first(words: list[str], count: int, form: str) -> tuple[str, list[st
     return server, words
 
 
-def _client(server: str) -> Client:
+def _client(server: str) -> HttpApi:
     host = server.partition("://")[2].partition("/")[0].rpartition(":")[0] or server.partition("://")[2]
     if server.startswith("http://") and host not in ("localhost", "127.0.0.1", "[::1]"):
         print(f"wio: {server} is not encrypted: others on the way can read your password.", file=sys.stderr)
     if sys.stdin.isatty():
         # Nobody should type a password to learn that the address is wrong.
-        Client(server).get("/service")
-    return Client(server)
+        HttpApi(server).get("/service")
+    return HttpApi(server)
 
 
 def _welcome(server: str, user: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from workspacesio.cli import output
 from workspacesio.cli.arguments import add_json, complete_workspace
-from workspacesio.cli.client import signed_in
+from workspacesio.client.http_api import signed_in
 
 
 def audit_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,14 +6,14 @@ import argparse
 import os
 import time
 
-from workspacesio.cli import private_files, sign_in
-from workspacesio.cli.errors import CommandError
+from workspacesio.client import private_files, sign_in
+from workspacesio.client.errors import CommandError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from workspacesio.cli.client import Client
+    from workspacesio.client.http_api import HttpApi
 
 FRESH_SECONDS = 30
 """How long one listing answers the tabulator key."""
@@ -64,17 +64,17 @@ def root_names(typed: str) -> list[str]:
     return [one["name"] for one in known if one["name"].startswith(typed)]
 
 
-def _workspaces(client: Client) -> list[dict[str, str]]:
+def _workspaces(client: HttpApi) -> list[dict[str, str]]:
     listed = client.pages("/workspaces", "reference", scope="all")
     return [{"owner": one["owner"], "name": one["name"]} for one in listed]
 
 
-def _roots(client: Client) -> list[dict[str, str]]:
+def _roots(client: HttpApi) -> list[dict[str, str]]:
     return [{"name": one["name"]} for one in client.get("/roots")]
 
 
 def _known(
-    caller: sign_in.SignIn, kind: str, ask: Callable[[Client], list[dict[str, str]]]
+    caller: sign_in.SignIn, kind: str, ask: Callable[[HttpApi], list[dict[str, str]]]
 ) -> list[dict[str, str]]:
     name = "completion.json" if kind == "workspaces" else f"completion-{kind}.json"
     path = os.path.join(private_files.cache_dir(), caller.cache_key or "-", name)
@@ -82,8 +82,8 @@ def _known(
     if isinstance(kept, dict) and 0 <= time.time() - kept["at"] < FRESH_SECONDS:
         found: list[dict[str, str]] = kept[kind]
         return found
-    from workspacesio.cli.client import Client
+    from workspacesio.client.http_api import HttpApi
 
-    found = ask(Client(caller.server, caller.token))
+    found = ask(HttpApi(caller.server, caller.token))
     private_files.write_json(path, {"at": time.time(), kind: found})
     return found

@@ -8,9 +8,9 @@ from typing import Any
 
 from workspacesio.cli import output
 from workspacesio.cli.arguments import add_json, add_root, add_workspace, how_many
-from workspacesio.cli.client import Client, segment, signed_in
 from workspacesio.cli.crawl_progress import follow
-from workspacesio.cli.errors import CommandError, UsageError
+from workspacesio.client.errors import CommandError, UsageError
+from workspacesio.client.http_api import HttpApi, segment, signed_in
 
 _STATES = {
     "queued": "waits for the worker",
@@ -54,7 +54,7 @@ def start(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _begins(client: Client, crawl: dict[str, Any], asked: dict[str, Any]) -> str:
+def _begins(client: HttpApi, crawl: dict[str, Any], asked: dict[str, Any]) -> str:
     """What becomes of a crawl that was asked for: it may have been paused, or wait for one that runs."""
     if crawl["started_at"]:
         return "goes on where it was"
@@ -191,7 +191,7 @@ def _asked(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _open_crawl(
-    client: Client, asked: dict[str, Any], states: tuple[str, ...], reached: tuple[str, ...], none: str
+    client: HttpApi, asked: dict[str, Any], states: tuple[str, ...], reached: tuple[str, ...], none: str
 ) -> tuple[dict[str, Any], bool]:
     """A crawl in one of the states, or else one that was brought where it is to go already, and whether it was.
 
@@ -225,7 +225,7 @@ def _meant(crawls: list[dict[str, Any]], asked: dict[str, Any]) -> dict[str, Any
     return next(iter(own or crawls), None)
 
 
-def _wait(client: Client, crawl: dict[str, Any], *, as_json: bool) -> int:
+def _wait(client: HttpApi, crawl: dict[str, Any], *, as_json: bool) -> int:
     try:
         ended = follow(lambda: _again(client, crawl), place(crawl))
     except KeyboardInterrupt:
@@ -239,7 +239,7 @@ def _wait(client: Client, crawl: dict[str, Any], *, as_json: bool) -> int:
     return 0 if ended["state"] == "done" else 1
 
 
-def _again(client: Client, crawl: dict[str, Any]) -> dict[str, Any]:
+def _again(client: HttpApi, crawl: dict[str, Any]) -> dict[str, Any]:
     """As it is now; `ahead` is the id of the one that goes first, as far as the caller sees it."""
     answer: dict[str, Any] = client.get(f"/crawls/{segment(str(crawl['id']))}")
     if answer["state"] == "queued":

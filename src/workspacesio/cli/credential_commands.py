@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 
-from workspacesio.cli import credential_cache, sign_in
 from workspacesio.cli.arguments import add_json, add_workspace
-from workspacesio.cli.errors import CommandError, Refused, UsageError
+from workspacesio.client import credential_cache, sign_in
+from workspacesio.client.credentials import aws_environment, credential
+from workspacesio.client.errors import CommandError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # `typing` costs more to load than the rest of `wio token`
@@ -20,46 +21,6 @@ OTHER_AWS_SETTINGS = (
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
 )
 """What would turn an SDK away from the credential that it is given (AWS SDKs and Tools Reference Guide)."""
-
-
-def credential(
-    caller: sign_in.SignIn, request: dict[str, Any], *, left: float = 0.0, fresh: bool = False
-) -> dict[str, Any]:
-    """A credential as the API gives it: the cached one while it is good, else a new one.
-
-    `request` has workspaces, node, read_only and duration_seconds, as POST /credentials takes them; `left` is the
-    part of its life that a cached one must still have. Raises CommandError.
-    """
-    cached = None if fresh else credential_cache.get(caller.cache_key, request, left=left)
-    if cached is not None:
-        return cached
-    from workspacesio.cli.client import Client
-
-    body = {name: value for name, value in request.items() if value}
-    try:
-        issued: dict[str, Any] = Client(caller.server, caller.token).post("/credentials", body)
-    except Refused as refused:
-        nodes = refused.details.get("candidates")
-        if request.get("node") or request.get("workspaces") or not isinstance(nodes, list):
-            raise
-        names = ", ".join(map(str, nodes))
-        raise UsageError(f"you reach several nodes; add --node and one of {names}.") from refused
-    if (issued.get("abilities") or {}).get("immediate_revocation", True):
-        # Other keys hold the rights of the moment, and would miss what is shared or made next.
-        credential_cache.put(caller.cache_key, request, issued)
-    return issued
-
-
-def aws_environment(issued: dict[str, Any]) -> dict[str, str]:
-    """The variables that every AWS SDK and most S3 clients read."""
-    return {
-        "AWS_ACCESS_KEY_ID": issued["access_key_id"],
-        "AWS_SECRET_ACCESS_KEY": issued["secret_access_key"],
-        "AWS_SESSION_TOKEN": issued["session_token"],
-        "AWS_ENDPOINT_URL_S3": issued["endpoint"],
-        "AWS_REGION": issued["region"],
-        "AWS_DEFAULT_REGION": issued["region"],  # boto3 reads only this one
-    }
 
 
 def _request_arguments(parser: argparse.ArgumentParser) -> None:
@@ -163,7 +124,7 @@ def presign_arguments(parser: argparse.ArgumentParser) -> None:
 
 def presign(arguments: argparse.Namespace) -> None:
     """`wio presign`: prints the address alone."""
-    from workspacesio.cli.client import signed_in
+    from workspacesio.client.http_api import signed_in
 
     fields = {"reference": arguments.reference, "method": arguments.method, "expires_seconds": arguments.expires}
     print(signed_in().post("/presign", fields)["url"])
@@ -175,7 +136,7 @@ def path_arguments(parser: argparse.ArgumentParser) -> None:
 
 def path(arguments: argparse.Namespace) -> None:
     """`wio path`: prints the s3:// address alone."""
-    from workspacesio.cli.client import signed_in
+    from workspacesio.client.http_api import signed_in
 
     found = signed_in().get("/workspaces/resolve", reference=arguments.reference, purpose="read")
     workspace = found["workspace"]
@@ -189,7 +150,7 @@ def listing_arguments(parser: argparse.ArgumentParser) -> None:
 def listing(arguments: argparse.Namespace) -> None:
     """`wio credential ls`."""
     from workspacesio.cli import output
-    from workspacesio.cli.client import signed_in
+    from workspacesio.client.http_api import signed_in
 
     issued = signed_in().pages("/credentials", "id")
     if arguments.json:
@@ -218,8 +179,8 @@ def revoke_arguments(parser: argparse.ArgumentParser) -> None:
 
 def revoke(arguments: argparse.Namespace) -> None:
     """`wio credential revoke`; cached ones go with it, so that none that has ended is used again."""
-    from workspacesio.cli.client import signed_in
     from workspacesio.cli.output import pending
+    from workspacesio.client.http_api import signed_in
 
     answer = signed_in().delete(f"/credentials/{arguments.credential}")
     credential_cache.clear(sign_in.current().cache_key)

@@ -9,8 +9,8 @@ from typing import Any
 
 from workspacesio.cli import output, search_output
 from workspacesio.cli.arguments import add_json, add_workspace
-from workspacesio.cli.client import signed_in
-from workspacesio.cli.errors import CommandError
+from workspacesio.client.errors import CommandError
+from workspacesio.client.http_api import signed_in
 
 NO_SUM = ("not_indexed", "not_crawled", "settings_changed", "nothing_stored")
 """Where the index holds nothing for one of these reasons, 0 would be no answer."""

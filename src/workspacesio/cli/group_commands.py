@@ -7,8 +7,8 @@ from typing import Any
 
 from workspacesio.cli import output, passwords
 from workspacesio.cli.arguments import add_json
-from workspacesio.cli.client import segment, signed_in
-from workspacesio.cli.errors import CommandError
+from workspacesio.client.errors import CommandError
+from workspacesio.client.http_api import segment, signed_in
 
 
 def create_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 from workspacesio.cli import output
 from workspacesio.cli.arguments import add_json
-from workspacesio.cli.client import segment, signed_in
-from workspacesio.cli.errors import CommandError, UsageError
+from workspacesio.client.errors import CommandError, UsageError
+from workspacesio.client.http_api import segment, signed_in
 
 QUIET_SECONDS = 2.0
 """What takes longer says how far it is."""

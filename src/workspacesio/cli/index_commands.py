@@ -9,8 +9,8 @@ from typing import Any
 
 from workspacesio.cli import output
 from workspacesio.cli.arguments import add_json, add_root
-from workspacesio.cli.client import Client, signed_in
 from workspacesio.cli.search_output import print_incomplete
+from workspacesio.client.http_api import HttpApi, signed_in
 
 LOOK_SECONDS = 0.5
 DIFFERENCES = ("missing", "changed", "extra")
@@ -135,7 +135,7 @@ def _exit_status(index: dict[str, Any]) -> int:
     return 1 if index["state"] == "away" else 0
 
 
-def _ended(client: Client, work: dict[str, Any]) -> dict[str, Any]:
+def _ended(client: HttpApi, work: dict[str, Any]) -> dict[str, Any]:
     """Wait until the worker is done with it, and say on a terminal how far it is."""
     terminal = sys.stderr.isatty()
     try:

@@ -9,7 +9,7 @@ import os
 import sys
 
 from workspacesio.cli import registry
-from workspacesio.cli.errors import CommandError, UsageError
+from workspacesio.client.errors import CommandError, UsageError
 
 
 def main(argv: list[str] | None = None) -> int:

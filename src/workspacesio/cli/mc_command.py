@@ -1,18 +1,19 @@
 """`wio mc VERB ARGUMENTS…`: the MinIO client on workspaces.
 
 Workspaces among the arguments become bucket paths, mc gets one credential for all of them (one for each node,
-where they lie on several) in its environment, and its output shows names again. See mc_references for what counts
-as a workspace, mc_flags for flags, mc_output for names, mc_run for terminals.
+where they lie on several) in its environment, and its output shows names again. See client/references.py for what
+counts as a workspace, mc_flags for flags, mc_output for names, mc_run for terminals.
 """
 
 from __future__ import annotations
 
 import os
 
-from workspacesio.cli import credential_cache, mc_flags, mc_program, sign_in
-from workspacesio.cli.errors import CommandError, Refused, UsageError
+from workspacesio.cli import mc_flags, mc_program
 from workspacesio.cli.mc_output import Renamer, Shown
-from workspacesio.cli.mc_references import Located, Resolver, is_plainly_local
+from workspacesio.client import credential_cache, sign_in
+from workspacesio.client.errors import CommandError, Refused, UsageError
+from workspacesio.client.references import WRITE, Located, Resolver, is_plainly_local
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def _hand_to_mc(
 
             purposes = mc_flags.purposes(verb, typed)
             for place, one in zip(places, here.values(), strict=True):
-                if purposes[place] == mc_flags.WRITE:
+                if purposes[place] == WRITE:
                     check_writable(issued, one)
         abilities = issued.get("abilities") or {}
         if watched & set(here) and not abilities.get("streams_events", True):
@@ -229,7 +230,7 @@ def _locate(verb: str, arguments: list[str], config_dir: str) -> dict[int, Locat
 def _credential(
     node: str, located: list[Located], verb: str, *, read_only: bool, duration: int | None
 ) -> dict[str, Any]:
-    from workspacesio.cli.credential_commands import credential
+    from workspacesio.client.credentials import credential
 
     request = {
         "workspaces": sorted({f"{one.workspace['owner']}:{one.workspace['name']}" for one in located}),

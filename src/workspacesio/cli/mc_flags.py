@@ -7,7 +7,7 @@ A test compares the table with `mc VERB --help`.
 
 from __future__ import annotations
 
-READ, WRITE = "read", "write"
+from workspacesio.client.references import READ, WRITE
 
 _GLOBAL = [
     *("config-dir", "C", "resolve", "limit-upload", "limit-download"),

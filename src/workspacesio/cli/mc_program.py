@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 
-from workspacesio.cli import private_files
-from workspacesio.cli.errors import CommandError
+from workspacesio.client import private_files
+from workspacesio.client.errors import CommandError
 
 INSTALL = "go install github.com/minio/mc@latest"
 """Its project is archived and gives out its source only."""

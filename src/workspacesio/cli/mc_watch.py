@@ -12,15 +12,15 @@ import sys
 import time
 
 from workspacesio.cli import mc_flags, output
-from workspacesio.cli.client import Client, signed_in
-from workspacesio.cli.errors import CommandError, Refused, UsageError
 from workspacesio.cli.mc_output import go_json
+from workspacesio.client.errors import CommandError, Refused, UsageError
+from workspacesio.client.http_api import HttpApi, signed_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from workspacesio.cli.mc_references import Located
+    from workspacesio.client.references import Located
 
 PAUSE_SECONDS = 1.0
 PATIENCE_SECONDS = 60.0
@@ -110,7 +110,7 @@ class _Ended(CommandError):
     """For a reason that the service gave: no other attempt is made."""
 
 
-def _read(client: Client, shape: Shape, last: str | None) -> str | None:
+def _read(client: HttpApi, shape: Shape, last: str | None) -> str | None:
     """One connection to its end; returns where to go on. Raises CommandError where there was none."""
     connected = False
     try:

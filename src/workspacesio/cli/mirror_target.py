@@ -6,13 +6,13 @@ was copied. So that is found out before, from what the answer with the keys says
 
 from __future__ import annotations
 
-from workspacesio.cli.errors import CommandError
+from workspacesio.client.errors import CommandError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from workspacesio.cli.mc_references import Located
+    from workspacesio.client.references import Located
 
 WRITING = frozenset({"owner", "own", "readwrite"})
 

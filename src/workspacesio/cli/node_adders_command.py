@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from workspacesio.cli import output
-from workspacesio.cli.client import signed_in
+from workspacesio.client.http_api import signed_in
 
 
 def adders_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from workspacesio.cli import output, passwords
 from workspacesio.cli.arguments import add_json
-from workspacesio.cli.client import segment, signed_in
-from workspacesio.cli.errors import CommandError, UsageError
+from workspacesio.client.errors import CommandError, UsageError
+from workspacesio.client.http_api import segment, signed_in
 
 
 def add_folder_arguments(parser: argparse.ArgumentParser) -> None:

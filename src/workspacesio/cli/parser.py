@@ -6,7 +6,7 @@ import argparse
 import importlib
 
 from workspacesio.cli import registry
-from workspacesio.cli.errors import UsageError
+from workspacesio.client.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

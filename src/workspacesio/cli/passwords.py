@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from workspacesio.cli.errors import CommandError, UsageError
+from workspacesio.client.errors import CommandError, UsageError
 
 
 def password_argument(parser: argparse.ArgumentParser, *, lines: str = "the password, one line") -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from workspacesio.cli import output, search_output
 from workspacesio.cli.arguments import add_json, how_many
-from workspacesio.cli.client import PAGE, Client, signed_in
-from workspacesio.cli.errors import Refused, UsageError
+from workspacesio.client.errors import Refused, UsageError
+from workspacesio.client.http_api import PAGE, HttpApi, signed_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def search(arguments: argparse.Namespace) -> int:
         raise UsageError(search_output.pointed(refused, text)) from refused
 
 
-def _count(client: Client, text: str, arguments: argparse.Namespace) -> int:
+def _count(client: HttpApi, text: str, arguments: argparse.Namespace) -> int:
     answer = client.get("/aggregate", q=text)
     search_output.print_incomplete(answer)
     if arguments.json:
@@ -150,7 +150,7 @@ def _count(client: Client, text: str, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _facets(client: Client, text: str, arguments: argparse.Namespace) -> int:
+def _facets(client: HttpApi, text: str, arguments: argparse.Namespace) -> int:
     by = [word.strip() for word in arguments.facets.split(",") if word.strip()]
     unknown = [word for word in by if word not in FACETS]
     if unknown or not by:
@@ -179,7 +179,7 @@ def _facets(client: Client, text: str, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _results(client: Client, text: str, arguments: argparse.Namespace) -> int:
+def _results(client: HttpApi, text: str, arguments: argparse.Namespace) -> int:
     asked = {"q": text, **_order(arguments), "highlight": arguments.highlight or None}
     # Paths are for other commands, which would not notice that some are missing.
     every = arguments.all or (arguments.paths and not arguments.limit)
@@ -207,7 +207,7 @@ def _order(arguments: argparse.Namespace) -> dict[str, Any]:
 class Pages:
     """What a search finds, page by page: `first` is the first answer, `results` those of all answers."""
 
-    def __init__(self, client: Client, asked: dict[str, Any], limit: int | None) -> None:
+    def __init__(self, client: HttpApi, asked: dict[str, Any], limit: int | None) -> None:
         self._client, self._asked, self._limit = client, asked, limit
         self.first: dict[str, Any] = self._page(None, limit)
 

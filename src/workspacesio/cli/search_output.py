@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from workspacesio.cli import output, sign_in
-from workspacesio.cli.errors import Refused
+from workspacesio.cli import output
 from workspacesio.cli.terminal_text import BOLD, DIM, coloured, marked, paint
+from workspacesio.client import sign_in
+from workspacesio.client.errors import Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

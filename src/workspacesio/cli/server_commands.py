@@ -7,7 +7,7 @@ import argparse
 import importlib
 import os
 
-from workspacesio.cli.errors import CommandError, UsageError
+from workspacesio.client.errors import CommandError, UsageError
 
 
 def serve_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 from workspacesio.cli import output, times
 from workspacesio.cli.arguments import add_json, add_workspace
-from workspacesio.cli.client import Client, signed_in
-from workspacesio.cli.errors import CommandError, Refused
+from workspacesio.client.errors import CommandError, Refused
+from workspacesio.client.http_api import HttpApi, signed_in
 
 LEVELS = ("read", "readwrite", "own")
 
@@ -121,7 +121,7 @@ def print_access(access: list[dict[str, Any]]) -> None:
     )
 
 
-def _folder(client: Client, reference: str, *, purpose: str = "write") -> tuple[dict[str, Any], str]:
+def _folder(client: HttpApi, reference: str, *, purpose: str = "write") -> tuple[dict[str, Any], str]:
     answer = client.get("/workspaces/resolve", reference=reference, purpose=purpose)
     path = answer["path"].strip("/")
     return answer["workspace"], path + "/" if path else ""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from workspacesio.cli import credential_cache, output, passwords, sign_in
+from workspacesio.cli import output, passwords
 from workspacesio.cli.arguments import add_json, add_workspace
-from workspacesio.cli.client import Client, signed_in
-from workspacesio.cli.errors import CommandError, Refused, UsageError
+from workspacesio.client import credential_cache, sign_in
+from workspacesio.client.errors import CommandError, Refused, UsageError
+from workspacesio.client.http_api import HttpApi, signed_in
 
 
-def resolve(client: Client, reference: str, *, purpose: str = "read") -> dict[str, Any]:
+def resolve(client: HttpApi, reference: str, *, purpose: str = "read") -> dict[str, Any]:
     """The workspace that a reference names, with nothing after it. Raises Refused, UsageError."""
     answer = client.get("/workspaces/resolve", reference=reference, purpose=purpose)
     if answer["path"].strip("/"):

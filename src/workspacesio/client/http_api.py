@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from workspacesio import __version__
-from workspacesio.cli import sign_in
-from workspacesio.cli.connection import connect, explain
-from workspacesio.cli.errors import CommandError, Refused
+from workspacesio.client import sign_in
+from workspacesio.client.connection import connect, explain
+from workspacesio.client.errors import CommandError, Refused
 
 PAGE = 1000
 """The longest page of a listing that a server gives."""
@@ -19,7 +19,7 @@ PAGE = 1000
 Query = Mapping[str, str | int | bool | None]
 
 
-class Client:
+class HttpApi:
     """One server, over one connection that is kept open. Not for use by several threads."""
 
     def __init__(self, server: str, token: str | None = None) -> None:
@@ -182,7 +182,7 @@ def segment(text: str) -> str:
     return urllib.parse.quote(text, safe="")
 
 
-def signed_in() -> Client:
+def signed_in() -> HttpApi:
     """A client for the current sign-in; raises CommandError that says how to sign in."""
     caller = sign_in.current()
-    return Client(caller.server, caller.token)
+    return HttpApi(caller.server, caller.token)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 
-from workspacesio.cli import private_files
-from workspacesio.cli.errors import CommandError, UsageError
+from workspacesio.client import private_files
+from workspacesio.client.errors import CommandError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def forget(server: str) -> None:
 
 def forget_cached(server: str) -> None:
     """Drop the credentials cached for a server's sign-in."""
-    from workspacesio.cli import credential_cache
+    from workspacesio.client import credential_cache
 
     kept = _config().get("servers", {}).get(server)
     if isinstance(kept, dict) and kept.get("cache_key"):

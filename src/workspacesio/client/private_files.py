@@ -11,7 +11,7 @@ import json
 import os
 import sys
 
-from workspacesio.cli.errors import CommandError
+from workspacesio.client.errors import CommandError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def read_json(path: str) -> Any:
             return None
         if status.st_mode & 0o077:
             os.fchmod(descriptor, 0o600)
-            print(f"wio: {path} could be read by others; it is private now.", file=sys.stderr)
+            sys.stderr.write(f"wio: {path} could be read by others; it is private now.\n")
         try:
             return json.load(file)
         except ValueError:

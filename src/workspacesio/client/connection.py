@@ -13,7 +13,7 @@ import socket
 import ssl
 import urllib.parse
 
-from workspacesio.cli.errors import CommandError
+from workspacesio.client.errors import CommandError
 
 TIMEOUT_SECONDS = 60
 

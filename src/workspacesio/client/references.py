@@ -1,34 +1,36 @@
-"""Which arguments of `wio mc` are workspaces, which are local paths, and where the workspaces lie.
+"""Which arguments of a command on files are workspaces, which are local paths, and where the workspaces lie.
 
 The rule, in this order:
 
 1. What begins with `.`, `/` or `~` is local. What begins with `wio:` is a workspace, whatever else exists;
    nobody is called `wio`, so that is never `owner:name`.
 2. A word without a slash is local if such a file exists.
-3. Otherwise it is a workspace, if there is one. If there is a local file of that path, or an alias of mc's own,
-   too, nothing is guessed: that is an error which says what to write.
+3. Otherwise it is a workspace, if there is one. If there is a local file of that path too, nothing is guessed:
+   that is an error which says what to write.
 4. `rm` takes no local path but one that begins with `.`, `/` or `~`: a mistyped name must not remove a file.
-5. Otherwise it goes to mc as it is where it can be local (it exists, its first folder exists, or it is one word
-   that is written to: the name of a copy) or begins with an alias of mc's own; else there is no such workspace.
+5. Otherwise it is local where it can be (it exists, its first folder exists, or it is one word that is written to:
+   the name of a copy); else there is no such workspace.
+
+For `wio mc`, what begins with an alias of mc's own counts as local, for it goes to mc as it is.
 """
 
 from __future__ import annotations
 
 import os
 
-from workspacesio.cli import credential_cache
-from workspacesio.cli.errors import Refused, UsageError
-from workspacesio.cli.mc_flags import WRITE
-from workspacesio.cli.sign_in import SignIn
+from workspacesio.client import credential_cache
+from workspacesio.client.errors import Refused, UsageError
+from workspacesio.client.sign_in import SignIn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from workspacesio.cli.client import Client
+    from workspacesio.client.http_api import HttpApi
 
 FORCED = "wio:"
+READ, WRITE = "read", "write"
 
 SAMPLE_ALIASES = frozenset({"gcs", "local", "play", "s3"})
 """What mc writes into a new configuration; nobody chose them, so a workspace of that name goes before."""
@@ -68,20 +70,21 @@ class Resolver:
         self,
         caller: SignIn,
         *,
-        aliases: frozenset[str],
+        aliases: frozenset[str] = frozenset(),
         exists: Callable[[str], bool] = os.path.lexists,
         removes: bool = False,
     ) -> None:
+        """`aliases`: words that begin what mc takes as it is. `removes`: step 4 of the rule."""
         self._caller = caller
         self._removes = removes
         self._aliases = aliases
         self._exists = exists
-        self._client: Client | None = None
+        self._client: HttpApi | None = None
         self._found: dict[str, dict[str, Any]] = {}
         self._reachable: set[tuple[str, str]] | None = None
 
     def locate(self, text: str, purpose: str) -> Located | None:
-        """The workspace of an argument, or None for one that mc takes as it is. Raises CommandError."""
+        """The workspace of an argument, or None for a local path. Raises CommandError."""
         if is_plainly_local(text, self._exists, removes=self._removes):
             return None
         forced = text.startswith(FORCED)
@@ -94,7 +97,7 @@ class Resolver:
         except Refused as refused:
             if forced or refused.status != 404:
                 raise
-            if self._is_for_mc(text, purpose):
+            if self._can_be_local(text, purpose):
                 return None
             raise Refused(
                 f"{str(refused).rstrip('.')}; ./{text} would be a local path.",
@@ -144,16 +147,16 @@ class Resolver:
         second = rest.partition("/")[0]
         return (first, second) in self._reachable or any(name == first for _, name in self._reachable)
 
-    def _is_for_mc(self, text: str, purpose: str) -> bool:
+    def _can_be_local(self, text: str, purpose: str) -> bool:
         first, slash, _ = text.partition("/")
         if first in self._aliases:
             return True
         new = not slash and purpose == WRITE
         return not self._removes and (new or self._exists(text) or self._exists(first))
 
-    def _server(self) -> Client:
+    def _server(self) -> HttpApi:
         if self._client is None:
-            from workspacesio.cli.client import Client
+            from workspacesio.client.http_api import HttpApi
 
-            self._client = Client(self._caller.server, self._caller.token)
+            self._client = HttpApi(self._caller.server, self._caller.token)
         return self._client

@@ -11,7 +11,7 @@ import json
 import os
 import time
 
-from workspacesio.cli import private_files
+from workspacesio.client import private_files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""What a program needs to work with a service: sign-in, the HTTP API, credentials, objects."""

@@ -1,0 +1,52 @@
+"""Short-lived S3 keys: asked for at the server, kept while they are good, spelled as AWS SDKs read them."""
+
+from __future__ import annotations
+
+from workspacesio.client import credential_cache
+from workspacesio.client.errors import Refused, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` costs more to load than the rest of `wio token`
+    from typing import Any
+
+    from workspacesio.client import sign_in
+
+
+def credential(
+    caller: sign_in.SignIn, request: dict[str, Any], *, left: float = 0.0, fresh: bool = False
+) -> dict[str, Any]:
+    """A credential as the API gives it: the cached one while it is good, else a new one.
+
+    `request` has workspaces, node, read_only and duration_seconds, as POST /credentials takes them; `left` is the
+    part of its life that a cached one must still have. Raises CommandError.
+    """
+    cached = None if fresh else credential_cache.get(caller.cache_key, request, left=left)
+    if cached is not None:
+        return cached
+    from workspacesio.client.http_api import HttpApi
+
+    body = {name: value for name, value in request.items() if value}
+    try:
+        issued: dict[str, Any] = HttpApi(caller.server, caller.token).post("/credentials", body)
+    except Refused as refused:
+        nodes = refused.details.get("candidates")
+        if request.get("node") or request.get("workspaces") or not isinstance(nodes, list):
+            raise
+        names = ", ".join(map(str, nodes))
+        raise UsageError(f"you reach several nodes; add --node and one of {names}.") from refused
+    if (issued.get("abilities") or {}).get("immediate_revocation", True):
+        # Other keys hold the rights of the moment, and would miss what is shared or made next.
+        credential_cache.put(caller.cache_key, request, issued)
+    return issued
+
+
+def aws_environment(issued: dict[str, Any]) -> dict[str, str]:
+    """The variables that every AWS SDK and most S3 clients read."""
+    return {
+        "AWS_ACCESS_KEY_ID": issued["access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": issued["secret_access_key"],
+        "AWS_SESSION_TOKEN": issued["session_token"],
+        "AWS_ENDPOINT_URL_S3": issued["endpoint"],
+        "AWS_REGION": issued["region"],
+        "AWS_DEFAULT_REGION": issued["region"],  # boto3 reads only this one
+    }
