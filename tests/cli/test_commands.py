@@ -166,7 +166,7 @@ def test_sharing(ada: Person, ben: Person, running: Service) -> None:
     said = ada.wio("share", "shared", "ben")
     assert said.startswith("ben may read ada/shared/. Enforced.\n")
     assert f"  wio login {running.api_url}" in said
-    assert said.endswith("  wio mc ls ada/shared/\n")
+    assert said.endswith("  wio ls ada/shared/\n")
     assert "\nThere is nothing at ada/shared/ yet that could be read; " in said
     there = os.path.join(running.folder, ada.json("w", "show", "shared")["prefix"], "there")
     os.makedirs(there)

@@ -132,11 +132,13 @@ def test_paths_feed_other_commands(ada: Person, mc_path: str) -> None:
     done = ada.shell(
         "sh",
         "-c",
-        "wio search ext:csv --paths -0 | xargs -0 -n1 wio mc stat --json",
+        "wio search ext:csv --paths -0 | xargs -0 -n1 wio mc stat --json"
+        " && wio search ext:csv --paths -0 | xargs -0 wio stat | grep -c object >&2",
         env={"WIO_MC": mc_path},
     )
     assert done.returncode == 0, done
     assert sorted(json.loads(line)["size"] for line in done.stdout.splitlines()) == [10, 2000]
+    assert done.stderr == "2\n"
     odd = ada.run("search", "lines", "--paths")
     assert (odd.returncode, odd.stdout) == (1, "")
     assert r"two\nlines\x1b[31m.dat" in odd.stderr

@@ -36,6 +36,8 @@ class Proxy:
 
     mode: Mode = "pass"
     cut: Cut | None = None
+    answered_bytes: int | None = None
+    """Each connection is cut after so many bytes of answers."""
     requests: int = 0
     port: int = field(default_factory=free_port)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -98,7 +100,7 @@ class Proxy:
             client.close()
 
     def _relay(self, client: socket.socket, server: socket.socket) -> None:
-        waits_for_request, dropped = True, False
+        waits_for_request, dropped, answered = True, False, 0
         while True:
             for ready in select.select([client, server], [], [])[0]:
                 data = ready.recv(65536)
@@ -119,6 +121,9 @@ class Proxy:
                         return
                     waits_for_request = True
                     client.sendall(data)
+                    answered += len(data)
+                    if self.answered_bytes is not None and answered >= self.answered_bytes:
+                        return
 
     def _is_cut(self) -> bool:
         with self._lock:

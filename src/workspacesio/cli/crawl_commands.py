@@ -11,6 +11,7 @@ from workspacesio.cli.arguments import add_json, add_root, add_workspace, how_ma
 from workspacesio.cli.crawl_progress import follow
 from workspacesio.client.errors import CommandError, UsageError
 from workspacesio.client.http_api import HttpApi, segment, signed_in
+from workspacesio.client.times import lasting
 
 _STATES = {
     "queued": "waits for the worker",
@@ -254,7 +255,7 @@ def summary(crawl: dict[str, Any]) -> str:
         return f"The crawl of {place(crawl)} failed: {output.safe(crawl['problem'])}"
     if crawl["state"] == "paused":
         return f"The crawl of {place(crawl)} is paused; {_resumes(crawl)}."
-    took = f" in {output.lasting(crawl['seconds'])}" if crawl["seconds"] >= 1 else ""
+    took = f" in {lasting(crawl['seconds'])}" if crawl["seconds"] >= 1 else ""
     return (
         f"The crawl of {place(crawl)} is done: {crawl['entries']:,} entries, "
         f"{output.size(crawl['bytes'])}{took}; {crawl['new']:,} new, {crawl['changed']:,} changed, "
@@ -265,7 +266,7 @@ def summary(crawl: dict[str, Any]) -> str:
 def _left(crawl: dict[str, Any]) -> str:
     if crawl["state"] != "running" or crawl["seconds_left"] is None:
         return ""
-    return f"about {output.lasting(crawl['seconds_left'])}"
+    return f"about {lasting(crawl['seconds_left'])}"
 
 
 def _shows(crawl: dict[str, Any]) -> str:

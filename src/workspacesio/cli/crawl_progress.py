@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from workspacesio.cli import output
+from workspacesio.client.times import lasting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,5 +69,5 @@ def line(crawl: dict[str, Any], of: str) -> str:
     if crawl["entries_per_second"]:
         parts.append(f"{round(crawl['entries_per_second']):,} a second")
     if crawl["seconds_left"] is not None:
-        parts.append(f"about {output.lasting(crawl['seconds_left'])} left")
+        parts.append(f"about {lasting(crawl['seconds_left'])} left")
     return ", ".join(parts)

@@ -11,6 +11,7 @@ from workspacesio.cli import output
 from workspacesio.cli.arguments import add_json, add_root
 from workspacesio.cli.search_output import print_incomplete
 from workspacesio.client.http_api import HttpApi, signed_in
+from workspacesio.client.times import lasting
 
 LOOK_SECONDS = 0.5
 DIFFERENCES = ("missing", "changed", "extra")
@@ -42,8 +43,9 @@ def status(arguments: argparse.Namespace) -> int:
         )
     sys.stdout.flush()
     for root in index["roots"]:
-        if root["problem"]:
-            print(f"wio: {output.safe(root['root'])}: {output.safe(root['problem'])}", file=sys.stderr)
+        for of in (root, root["open_crawl"]):
+            if of and of["problem"]:
+                print(f"wio: {output.safe(root['root'])}: {output.safe(of['problem'])}", file=sys.stderr)
     print_incomplete(index)
     return _exit_status(index)
 
@@ -125,7 +127,7 @@ def _root(root: dict[str, Any]) -> list[object]:
         output.number(root["objects"]),
         output.size(root["bytes"]),
         KEPT_BY.get(root["kept_by"], "-"),
-        "-" if root["lag_seconds"] is None else output.lasting(root["lag_seconds"]),
+        "-" if root["lag_seconds"] is None else lasting(root["lag_seconds"]),
         f"{last['state']} {output.ago(last['ended_at'])}" if last else "never",
         f"crawl {now['id']} {now['state']}" if now else "",
     ]

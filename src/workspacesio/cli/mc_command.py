@@ -12,7 +12,7 @@ import os
 from workspacesio.cli import mc_flags, mc_program
 from workspacesio.cli.mc_output import Renamer, Shown
 from workspacesio.client import credential_cache, sign_in
-from workspacesio.client.errors import CommandError, Refused, UsageError
+from workspacesio.client.errors import CommandError, UsageError
 from workspacesio.client.references import WRITE, Located, Resolver, is_plainly_local
 
 TYPE_CHECKING = False
@@ -230,27 +230,17 @@ def _locate(verb: str, arguments: list[str], config_dir: str) -> dict[int, Locat
 def _credential(
     node: str, located: list[Located], verb: str, *, read_only: bool, duration: int | None
 ) -> dict[str, Any]:
-    from workspacesio.client.credentials import credential
+    from workspacesio.client.credentials import for_workspaces
 
-    request = {
-        "workspaces": sorted({f"{one.workspace['owner']}:{one.workspace['name']}" for one in located}),
-        "node": node,
-        "read_only": read_only,
-        "duration_seconds": duration,
-    }
-    caller, left = sign_in.current(), 0.5 if verb in LONG_RUNNING else 0.0
-    fresh = verb == "mirror" and not read_only  # what they say of rights must be so now
-    # Nobody asked for the narrowing but we: where the node can't express it, what the caller holds anyway must do.
-    everything = {**request, "workspaces": []}
-    for asked in (request, everything, {**everything, "read_only": False}):
-        try:
-            return credential(caller, asked, left=left, fresh=fresh)
-        except Refused as refused:
-            if refused.code != "narrowing_too_long":
-                credential_cache.clear(caller.cache_key)  # a name may mean something else by now
-                raise
-            last = refused
-    raise last
+    return for_workspaces(
+        sign_in.current(),
+        node,
+        (f"{one.workspace['owner']}:{one.workspace['name']}" for one in located),
+        read_only=read_only,
+        duration=duration,
+        left=0.5 if verb in LONG_RUNNING else 0.0,
+        fresh=verb == "mirror" and not read_only,  # what they say of rights must be so now
+    )
 
 
 def _shown(one: Located, alias: str, endpoint: str) -> Shown:

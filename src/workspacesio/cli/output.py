@@ -9,6 +9,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from workspacesio.client.times import lasting
+
 
 def print_json(value: Any) -> None:
     """Indented JSON with the characters that were meant."""
@@ -122,14 +124,6 @@ def ago(moment: str | None) -> str:
     if not 0 <= seconds < 28 * 86400:
         return at.strftime("%Y-%m-%d")
     return f"{lasting(seconds)} ago"
-
-
-def lasting(seconds: float) -> str:
-    """A length of time in its largest unit: 200 gives '3 min'."""
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{int(seconds // length)} {unit}"
-    return f"{int(seconds)} s"
 
 
 def enforcement(answer: Any) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from workspacesio.cli import output, times
 from workspacesio.cli.crawl_commands import rate
+from workspacesio.client.times import lasting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def fields(indexing: dict[str, Any] | None) -> Sequence[tuple[str, object]]:
     allowed, read = indexing["content_allowed_bytes"], indexing["content_read_bytes"]
     return [
         ("indexed", indexing["level"]),
-        ("crawled", f"every {output.lasting(every)}" if every else "when asked for"),
+        ("crawled", f"every {lasting(every)}" if every else "when asked for"),
         ("rate", f"{indexing['rate']:,} entries a second at most" if indexing["rate"] else None),
         ("not indexed", ", ".join(indexing["exclusions"]) or None),
         ("crosses filesystems", "yes" if indexing["cross_filesystems"] else None),

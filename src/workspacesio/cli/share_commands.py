@@ -54,9 +54,9 @@ def share(arguments: argparse.Namespace) -> None:
         longest = f"{seconds // 60} minutes" if seconds >= 120 else f"{seconds} seconds"
         print(f"Taking this back takes effect up to {longest} later: nothing ends keys there before their time.")
     if answer.get("empty"):
-        print(f"There is nothing at {what} yet that could be read; if you meant another folder, see `wio mc ls`.")
+        print(f"There is nothing at {what} yet that could be read; if you meant another folder, see `wio ls`.")
     sign_in_command = answer.get("sign_in_command") or f"wio login {client.server} EMAIL"
-    print(f"Send them these two lines:\n  {output.safe(sign_in_command)}\n  wio mc ls {_quoted(what)}")
+    print(f"Send them these two lines:\n  {output.safe(sign_in_command)}\n  wio ls {_quoted(what)}")
 
 
 def unshare_arguments(parser: argparse.ArgumentParser) -> None:

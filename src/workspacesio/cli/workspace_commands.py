@@ -28,17 +28,14 @@ def own_reference(workspace: dict[str, Any], username: str) -> str:
     return str(workspace["name"] if workspace["owner"] == username else workspace["reference"])
 
 
-def reachable_arguments(parser: argparse.ArgumentParser) -> None:
-    _scope_arguments(parser)
-
-
 def reachable(arguments: argparse.Namespace) -> None:
     """`wio ls`: everything that the caller reaches, unless narrowed."""
     _list(arguments, arguments.scope or "all")
 
 
 def listing_arguments(parser: argparse.ArgumentParser) -> None:
-    _scope_arguments(parser)
+    scope_arguments(parser)
+    add_json(parser)
 
 
 def listing(arguments: argparse.Namespace) -> None:
@@ -46,7 +43,8 @@ def listing(arguments: argparse.Namespace) -> None:
     _list(arguments, arguments.scope or "mine")
 
 
-def _scope_arguments(parser: argparse.ArgumentParser) -> None:
+def scope_arguments(parser: argparse.ArgumentParser) -> None:
+    """Whose workspaces are listed."""
     scope = parser.add_mutually_exclusive_group()
     scopes = (
         ("mine", "those that you own"),
@@ -56,7 +54,6 @@ def _scope_arguments(parser: argparse.ArgumentParser) -> None:
     )
     for word, meaning in scopes:
         scope.add_argument(f"--{word}", dest="scope", action="store_const", const=word, help=meaning)
-    add_json(parser)
 
 
 def _list(arguments: argparse.Namespace, scope: str) -> None:
@@ -128,7 +125,7 @@ def show(arguments: argparse.Namespace) -> None:
             ("workspace", workspace["reference"]),
             ("address", f"s3://{workspace['bucket']}/{workspace['prefix']}"),
             ("node", workspace["node"]),
-            ("root", f"{workspace['root']} ({workspace['root_type']})"),
+            ("root", f"{workspace['root']} ({workspace['root_type']})" if workspace["root"] else None),
             ("your rights", _rights(workspace)),
             ("objects", workspace.get("objects")),
             ("size", output.size(workspace.get("bytes"))),

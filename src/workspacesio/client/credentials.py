@@ -7,6 +7,7 @@ from workspacesio.client.errors import Refused, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # `typing` costs more to load than the rest of `wio token`
+    from collections.abc import Iterable
     from typing import Any
 
     from workspacesio.client import sign_in
@@ -50,3 +51,33 @@ def aws_environment(issued: dict[str, Any]) -> dict[str, str]:
         "AWS_REGION": issued["region"],
         "AWS_DEFAULT_REGION": issued["region"],  # boto3 reads only this one
     }
+
+
+def for_workspaces(
+    caller: sign_in.SignIn,
+    node: str,
+    workspaces: Iterable[str],
+    *,
+    read_only: bool,
+    duration: int | None = None,
+    left: float = 0.0,
+    fresh: bool = False,
+) -> dict[str, Any]:
+    """A credential for what is named on a node, `owner:name` each; otherwise as `credential`."""
+    request = {
+        "workspaces": sorted(set(workspaces)),
+        "node": node,
+        "read_only": read_only,
+        "duration_seconds": duration,
+    }
+    # Nobody asked for the narrowing but we: where the node can't express it, what the caller holds anyway must do.
+    everything = {**request, "workspaces": []}
+    for asked in (request, everything, {**everything, "read_only": False}):
+        try:
+            return credential(caller, asked, left=left, fresh=fresh)
+        except Refused as refused:
+            if refused.code != "narrowing_too_long":
+                credential_cache.clear(caller.cache_key)  # a name may mean something else by now
+                raise
+            last = refused
+    raise last

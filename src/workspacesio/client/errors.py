@@ -15,6 +15,10 @@ class UsageError(CommandError):
     exit_status = 2
 
 
+class NotThere(CommandError):
+    """No object, or none that the caller may know of, has this name."""
+
+
 class Refused(CommandError):
     """The server answered with an error; `code` is the stable code of the API, "" where it gave none."""
 

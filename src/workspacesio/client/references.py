@@ -73,8 +73,12 @@ class Resolver:
         aliases: frozenset[str] = frozenset(),
         exists: Callable[[str], bool] = os.path.lexists,
         removes: bool = False,
+        believes: bool = True,
     ) -> None:
-        """`aliases`: words that begin what mc takes as it is. `removes`: step 4 of the rule."""
+        """`aliases`: words that begin what mc takes as it is. `removes`: step 4 of the rule.
+        `believes`: what the server said to an earlier command a short while ago.
+        """
+        self._believes = believes
         self._caller = caller
         self._removes = removes
         self._aliases = aliases
@@ -126,7 +130,9 @@ class Resolver:
         # Which reading of `a/b/c` holds depends on its first two parts only.
         parts = text.split("/", 2)
         question = f"{purpose} {'/'.join(parts[:2])}"
-        known = self._found.get(question) or credential_cache.get_reference(self._caller.cache_key, question)
+        known = self._found.get(question)
+        if known is None and self._believes:
+            known = credential_cache.get_reference(self._caller.cache_key, question)
         if known is None:
             answer = self._server().get("/workspaces/resolve", reference=text, purpose=purpose)
             typed = text.removesuffix(answer["path"]).rstrip("/")

@@ -1,0 +1,167 @@
+"""Paths in workspaces as people name them: what lies there, as far as the caller reaches.
+
+Whoever holds a share of folders in a workspace, and not of all of it, may list these folders and nothing above
+them. Above, they are shown as the only folders there are.
+"""
+
+from __future__ import annotations
+
+from workspacesio.client import objects
+from workspacesio.client.credentials import for_workspaces
+from workspacesio.client.errors import CommandError, NotThere
+from workspacesio.client.references import Located
+from workspacesio.client.s3_requests import NodeStorage, S3Refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from workspacesio.client.s3_documents import Object
+    from workspacesio.client.sign_in import SignIn
+
+
+class Item:
+    """An object or a folder. `path`: in the workspace; a folder's ends with a slash, and it has no size."""
+
+    __slots__ = ("etag", "modified", "path", "size")
+
+    def __init__(self, path: str, size: int | None = None, modified: str = "", etag: str = "") -> None:
+        self.path = path
+        self.size = size
+        self.modified = modified
+        self.etag = etag
+
+    @property
+    def is_folder(self) -> bool:
+        return self.path.endswith("/") and self.size is None
+
+
+class Place:
+    """A path in a workspace, with the storage where it lies. `typed`: how the workspace was written."""
+
+    def __init__(self, located: Located, storage: NodeStorage) -> None:
+        self.storage = storage
+        self.workspace = located.workspace
+        self.typed = located.typed
+        self.path = located.path
+
+    def at(self, path: str) -> Place:
+        """Another path in the same workspace."""
+        return Place(Located(self.workspace, self.typed, path), self.storage)
+
+    @property
+    def bucket(self) -> str:
+        return str(self.workspace["bucket"])
+
+    def key(self, path: str | None = None) -> str:
+        """Of a path in the workspace; without one, of this place."""
+        return f"{self.workspace['prefix']}{self.path if path is None else path}"
+
+    def name(self, path: str | None = None) -> str:
+        """As the caller would type it."""
+        return f"{self.typed}/{self.path if path is None else path}"
+
+    @property
+    def folder(self) -> str:
+        """The path as that of a folder."""
+        return self.path if not self.path or self.path.endswith("/") else f"{self.path}/"
+
+    def is_folder(self) -> bool:
+        """Whether anything lies below it; what was typed with a final slash is meant as one."""
+        if self.path == self.folder or self._shared_below() is not None:
+            return True
+        try:
+            page = objects.list_page(self.storage, self.bucket, self.key(self.folder), limit=1)
+        except S3Refused as refused:
+            raise self.refusal(refused) from refused
+        return bool(page.objects or page.folders)
+
+    def details(self) -> objects.Details:
+        """Of the object; raises CommandError where there is none."""
+        try:
+            return objects.details(self.storage, self.bucket, self.key())
+        except S3Refused as refused:
+            raise self.refusal(refused) from refused
+
+    def items(self) -> Iterator[Item]:
+        """What lies directly in this folder, in the order of keys. Raises CommandError."""
+        shared = self._shared_below()
+        if shared is not None:
+            names = {folder[len(self.folder) :].partition("/")[0] for folder in shared}
+            yield from (Item(f"{self.folder}{name}/") for name in sorted(names))
+            return
+        try:
+            for one in objects.children(self.storage, self.bucket, self.key(self.folder)):
+                yield Item(self._path(one)) if isinstance(one, str) else self._item(one)
+        except S3Refused as refused:
+            raise self.refusal(refused) from refused
+
+    def walk(self) -> Iterator[Item]:
+        """Every object below this folder, in the order of keys. Raises CommandError."""
+        shared = self._shared_below()
+        folders = [self.folder] if shared is None else _outermost(shared)
+        try:
+            for folder in folders:
+                yield from map(self._item, objects.below(self.storage, self.bucket, self.key(folder)))
+        except S3Refused as refused:
+            raise self.refusal(refused) from refused
+
+    def content(self, *, first: int | None = None) -> Iterator[bytes]:
+        """The object's bytes, or its `first` ones. Raises CommandError."""
+        try:
+            yield from objects.content(self.storage, self.bucket, self.key(), first=first)
+        except S3Refused as refused:
+            raise self.refusal(refused) from refused
+        except CommandError as error:
+            raise CommandError(f"{self.name()}: {error}") from error
+
+    def refusal(self, refused: S3Refused, path: str | None = None) -> CommandError:
+        """What a refusal means for who typed the name."""
+        name = self.name(path)
+        if refused.status == 404:
+            return NotThere(f"there is no {name}; `wio ls {self.typed}/` shows what there is.")
+        if refused.status == 403 and refused.code in ("", "AccessDenied"):
+            return CommandError(
+                f"you don't reach {name}: it is not shared with you, or not for this; `wio ls` shows what is."
+            )
+        return CommandError(f"{name}: {refused}")
+
+    def _shared_below(self) -> list[str] | None:
+        """The shared folders below this one where it may not be listed itself; None where it may."""
+        if self.workspace.get("level"):
+            return None
+        shared = [str(one["folder"]) for one in self.workspace.get("folders") or []]
+        if any(self.folder.startswith(folder) or self.path == folder for folder in shared):
+            return None
+        return [folder for folder in shared if folder.startswith(self.folder)] or None
+
+    def _path(self, key: str) -> str:
+        return key[len(self.workspace["prefix"]) :]
+
+    def _item(self, one: Object) -> Item:
+        return Item(self._path(one.key), one.size, one.modified, one.etag)
+
+
+def places(caller: SignIn, located: Iterable[Located], *, read_only: bool) -> list[Place]:
+    """Each with the storage of its node, one credential for all that lies on one. Raises CommandError."""
+    wanted = list(located)
+    storages: dict[str, NodeStorage] = {}
+    for one in wanted:
+        node = str(one.workspace["node"])
+        if node not in storages:
+            here = [other.workspace for other in wanted if other.workspace["node"] == node]
+            names = [f"{workspace['owner']}:{workspace['name']}" for workspace in here]
+
+            def issue(fresh: bool, node: str = node, names: list[str] = names) -> dict[str, object]:  # noqa: FBT001
+                return for_workspaces(caller, node, names, read_only=read_only, left=0.5, fresh=fresh)
+
+            storages[node] = NodeStorage(issue)
+    return [Place(one, storages[str(one.workspace["node"])]) for one in wanted]
+
+
+def _outermost(folders: Iterable[str]) -> list[str]:
+    found: list[str] = []
+    for folder in sorted(folders):
+        if not (found and folder.startswith(found[-1])):
+            found.append(folder)
+    return found

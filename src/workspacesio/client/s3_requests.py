@@ -1,0 +1,199 @@
+"""Requests to the S3 server of one node: signed, sent again where that helps, refusals in plain words.
+
+The requests that no library makes as they are needed here: listings that carry any name (obstore's end at the
+first one with a control character), and uploads that go on after a reboot.
+"""
+
+from __future__ import annotations
+
+import http.client
+import random
+import ssl
+import threading
+import time
+import urllib.parse
+
+from workspacesio.client.connection import connect, explain
+from workspacesio.client.errors import CommandError
+from workspacesio.client.signature import Keys, Request, signed_headers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Self
+
+PATIENCE_SECONDS = 15.0
+"""For so long a request that failed is sent again, unless the command has more of it."""
+FIRST_PAUSE_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 10.0
+RENEW_BEFORE = 0.2
+"""Keys are renewed when this part of their life is left."""
+RENEW_BEFORE_SECONDS = 300.0
+"""Or this long, where that is less."""
+
+_AGAIN = frozenset({429, 500, 502, 503, 504})
+_KEYS_ENDED = frozenset(
+    {"ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId", "InvalidTokenId", "InvalidToken"}
+)
+
+
+class S3Refused(CommandError):
+    """The S3 server refused; `code` as S3 spells it, "" where it said none (HEAD has no room for it)."""
+
+    def __init__(self, message: str, *, status: int, code: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+class NodeStorage:
+    """What one credential reaches on a node. For several threads: each has a connection of its own.
+
+    A context manager that closes them all.
+    """
+
+    def __init__(self, issue: Callable[[bool], dict[str, Any]], *, patience: float = PATIENCE_SECONDS) -> None:
+        """`issue` gives a credential as the API does; told True, one that isn't kept from before."""
+        self._issue = issue
+        self._patience = patience
+        self._lock = threading.Lock()
+        self._threads = threading.local()
+        self._connections: set[http.client.HTTPConnection] = set()
+        self._begin(issue(False))
+
+    def read(self, request: Request) -> tuple[http.client.HTTPResponse, bytes]:
+        """The answer and its whole body; as `open`."""
+        begun = time.monotonic()
+        while True:
+            answer = self.open(request)
+            try:
+                return answer, answer.read()
+            except (OSError, http.client.HTTPException) as error:
+                self.disconnect()
+                if time.monotonic() - begun > self._patience:
+                    raise CommandError(explain(error, self.endpoint)) from error
+
+    def open(self, request: Request) -> http.client.HTTPResponse:
+        """The answer, whose body is still to be read before this thread asks again.
+
+        Raises S3Refused, and CommandError where there is no answer.
+        """
+        first = time.monotonic()
+        pause, renewed = FIRST_PAUSE_SECONDS, False
+        while True:
+            failure: CommandError
+            try:
+                answer = self._send(request)
+            except (ssl.SSLCertVerificationError, UnicodeError) as error:
+                raise CommandError(explain(error, self.endpoint)) from error
+            except (OSError, http.client.HTTPException) as error:
+                failure = CommandError(explain(error, self.endpoint))
+            else:
+                if answer.status < 300:
+                    return answer
+                refused = self._refusal(answer)
+                if refused.code in _KEYS_ENDED and not renewed:
+                    renewed = True
+                    self._renew(fresh=True)
+                    continue
+                if refused.status not in _AGAIN:
+                    raise refused
+                failure = refused
+            self.disconnect()
+            if time.monotonic() - first + pause > self._patience:
+                raise failure
+            time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - so that many don't come back at once
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    def disconnect(self) -> None:
+        """Give up this thread's connection, with what is still to be read from it."""
+        kept = getattr(self._threads, "connection", None)
+        if kept is not None:
+            self._threads.connection = None
+            self._connections.discard(kept[0])
+            kept[0].close()
+
+    def close(self) -> None:
+        """All connections, when no thread uses them any more."""
+        while self._connections:
+            self._connections.pop().close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def keys(self) -> Keys:
+        """Such as are good for a while. Raises CommandError where the server gives no new ones."""
+        if time.time() >= self._renew_at:
+            self._renew(fresh=False)
+        return self._keys
+
+    def _renew(self, *, fresh: bool) -> None:
+        ended = self._keys
+        with self._lock:
+            if self._keys is ended:  # another thread was faster
+                self._begin(self._issue(fresh))
+
+    def _begin(self, issued: dict[str, Any]) -> None:
+        from datetime import datetime
+
+        self.endpoint: str = issued["endpoint"].rstrip("/")
+        self.abilities: dict[str, bool] = issued.get("abilities") or {}
+        now = time.time()
+        ends = datetime.fromisoformat(issued["expires_at"]).timestamp()
+        self._renew_at = max(now + 1.0, ends - min(RENEW_BEFORE_SECONDS, RENEW_BEFORE * (ends - now)))
+        self._keys = Keys(
+            issued["access_key_id"], issued["secret_access_key"], issued["session_token"], issued["region"]
+        )
+
+    def _send(self, request: Request) -> http.client.HTTPResponse:
+        keys = self.keys()
+        kept = getattr(self._threads, "connection", None)
+        if kept is None:
+            kept = self._threads.connection = connect(self.endpoint)
+            self._connections.add(kept[0])
+        connection, before, for_proxy = kept
+        host = _host(self.endpoint)
+        headers = {**signed_headers(keys, request, host, at=time.time()), **for_proxy, "Host": host}
+        query = request.query_string()
+        address = before + request.path() + (f"?{query}" if query else "")
+        connection.request(request.method, address, body=request.body or None, headers=headers)
+        answer: http.client.HTTPResponse = connection.getresponse()
+        return answer
+
+    def _refusal(self, answer: http.client.HTTPResponse) -> S3Refused:
+        try:
+            content = answer.read()
+        except (OSError, http.client.HTTPException):
+            self.disconnect()
+            content = b""
+        from workspacesio.client.s3_documents import error_of
+
+        code, message = error_of(content)
+        if code == "RequestTimeTooSkewed":
+            message = _skewed(answer.headers.get("Date", ""), self.endpoint)
+        elif not message:
+            message = f"{self.endpoint} answered {answer.status} {answer.reason}."
+        return S3Refused(message, status=answer.status, code=code)
+
+
+def _host(endpoint: str) -> str:
+    """As it stands in the Host header: without the port that the scheme means anyway."""
+    parts = urllib.parse.urlsplit(endpoint)
+    host, port = parts.netloc.rpartition("@")[2], {"http": ":80", "https": ":443"}.get(parts.scheme, "")
+    return host.removesuffix(port) if port else host
+
+
+def _skewed(date: str, endpoint: str) -> str:
+    from email.utils import parsedate_to_datetime
+
+    from workspacesio.client.times import lasting
+
+    try:
+        behind = parsedate_to_datetime(date).timestamp() - time.time()
+    except (TypeError, ValueError):
+        return f"{endpoint} has another time than this machine; set the clock, and try again."
+    way = "behind" if behind > 0 else "ahead of"
+    return f"this machine's clock is {lasting(abs(behind))} {way} that of {endpoint}; set it, and try again."
