@@ -14,7 +14,14 @@ from workspacesio.cli import parser
 from workspacesio.domain.errors import Invalid
 from workspacesio.domain.search_fields import EXAMPLES, FIELDS, MAX_PHRASE_WORDS, MAX_WILDCARDS
 from workspacesio.domain.search_matching import EntryFields, matches
-from workspacesio.domain.search_parsing import MAX_CHARACTERS, MAX_DEEP, MAX_DEPTH, MAX_PATTERNS, MAX_TERMS, parse
+from workspacesio.domain.search_parsing import (
+    MAX_CHARACTERS,
+    MAX_DEPTH,
+    MAX_FOLDER_COMPARISONS,
+    MAX_PATTERNS,
+    MAX_TERMS,
+    parse,
+)
 from workspacesio.domain.search_query import AnyOf, Named, Query
 from workspacesio.domain.search_types import TYPES
 from workspacesio.index.asking import microseconds
@@ -98,6 +105,6 @@ def test_every_field_type_and_limit_is_named() -> None:
     assert f"{MAX_PHRASE_WORDS} words" in TEXT
     assert f"at most {MAX_WILDCARDS} wildcards" in TEXT
     assert f"{MAX_PATTERNS} of them with wildcards" in TEXT
-    assert f"{MAX_DEEP} times `**`" in TEXT
+    assert f"at most {MAX_FOLDER_COMPARISONS} patterns of folders" in TEXT
     assert f"{AT_ONCE} searches" in TEXT
     assert set(EXAMPLES) == set(FIELDS)

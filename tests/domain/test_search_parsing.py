@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from workspacesio.domain.errors import Invalid
 from workspacesio.domain.search_fields import EXAMPLES, FIELDS, MAX_PHRASE_WORDS, MAX_WILDCARDS
-from workspacesio.domain.search_parsing import MAX_CHARACTERS, MAX_DEEP, MAX_DEPTH, MAX_PATTERNS, MAX_TERMS, parse
+from workspacesio.domain.search_parsing import (
+    MAX_CHARACTERS,
+    MAX_DEPTH,
+    MAX_FOLDER_COMPARISONS,
+    MAX_PATTERNS,
+    MAX_TERMS,
+    parse,
+)
 from workspacesio.domain.search_patterns import literal_pattern
 from workspacesio.domain.search_quantities import MOST
 from workspacesio.domain.search_query import (
@@ -281,7 +288,8 @@ def test_what_is_written_means(text: str, expected: Query) -> None:
         ("(" * 1000, MAX_DEPTH + 1, 1, f"A query nests at most {MAX_DEPTH} deep"),
         ("a " * (MAX_TERMS + 1), 2 * MAX_TERMS, 1, f"A query has at most {MAX_TERMS} terms and words of"),
         ('"a b" ' * 51, 300, 1, f"A query has at most {MAX_TERMS} terms and words of phrases; leave some out."),
-        ("path:**a**b** " * 7, 84, 13, f"A query has at most {MAX_DEEP} times `**`; leave some out."),
+        ("path:**a**b** " * 3, 28, 13, f"A query has at most {MAX_FOLDER_COMPARISONS} patterns of folders; write"),
+        ("*/x **/a/** " * 3, 28, 7, f"A query has at most {MAX_FOLDER_COMPARISONS} patterns of folders; write"),
         ("*.a " * 11, 40, 3, "A query has at most 10 patterns with wildcards; leave some out."),
         ("type:" + "x" * 100, 5, 100, f"There is no type '{'x' * 39}…'"),
     ],
@@ -301,7 +309,7 @@ def test_as_much_as_is_allowed_is_taken() -> None:
     parse("a " * MAX_TERMS, NOW)
     parse('"a b" ' * (MAX_TERMS // 2), NOW)
     parse("*.a " * MAX_PATTERNS + "path:b " * 20, NOW)
-    parse("path:**/a/** " * (MAX_DEEP // 2), NOW)
+    parse("path:**/a/** " * MAX_FOLDER_COMPARISONS + "path:a/** **/*.a " * 2, NOW)
     parse("a" * MAX_CHARACTERS, NOW)
     parse("name:" + "*a" * MAX_WILDCARDS, NOW)
 

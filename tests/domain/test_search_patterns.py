@@ -14,6 +14,7 @@ from workspacesio.domain.search_patterns import (
     fits_name,
     fits_path,
     fold_pattern,
+    folder_comparisons,
     folders_and_names,
     is_wild,
     joined,
@@ -136,11 +137,13 @@ def test_what_a_pattern_means_that_begins_with_a_workspace(
         ("a/b/c*", [(["a", "/", "b", "/"], ["c", Wild.ANY])]),
         ("a/*", [(["a", "/"], [Wild.ANY])]),
         ("a/", [(["a", "/"], [])]),
+        ("a/**", [(["a", "/", Wild.ANY_WITH_SLASHES], [Wild.ANY])]),
+        ("**", [([Wild.ANY_WITH_SLASHES], [Wild.ANY])]),
         ("a**b", [([], ["a", Wild.ANY, "b"]), (["a", Wild.ANY_WITH_SLASHES], [Wild.ANY, "b"])]),
         (
             "**/x***",
             [
-                ([Wild.ANY_WITH_SLASHES, "/"], ["x", Wild.ANY]),
+                ([Wild.ANY_WITH_SLASHES], ["x", Wild.ANY]),
                 ([Wild.ANY_WITH_SLASHES, "/", "x", Wild.ANY_WITH_SLASHES], [Wild.ANY]),
             ],
         ),
@@ -150,6 +153,20 @@ def test_the_name_may_begin_behind_the_last_slash_or_within_what_holds_one(
     pattern: str, divided: list[tuple[list[str | Wild], list[str | Wild]]]
 ) -> None:
     assert folders_and_names(pattern) == divided
+
+
+@pytest.mark.parametrize(
+    ("pattern", "times"),
+    [
+        *((none, 0) for none in ("", "a", "*", "a/b", "raw/*.tif", "raw/**", "ra**", "**", "**/*.tif")),
+        *((once, 1) for once in ("*/", "?/a", "**/a/b", "**/a/**", "raw/*/**", "**a**", "r**x/*")),
+        ("**/x**", 1),
+        ("**/x/y**", 2),
+        ("**a**b**c**", 3),
+    ],
+)
+def test_how_often_all_folders_are_compared(pattern: str, times: int) -> None:
+    assert folder_comparisons(pattern) == times
 
 
 def test_wildcards_that_follow_one_another_in_a_name_are_one() -> None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from workspacesio.domain.search_fields import query_of
-from workspacesio.domain.search_patterns import Wild, pattern_parts
+from workspacesio.domain.search_patterns import folder_comparisons, is_wild
 from workspacesio.domain.search_query import AllOf, AnyOf, Everything, NameMatches, Not, PathMatches, Query, Words
 from workspacesio.domain.search_term import Term, wrong_query
 
@@ -29,8 +29,8 @@ MAX_TERMS = 100
 MAX_PATTERNS = 10
 """Terms with wildcards; engines may have to look at every name for one."""
 
-MAX_DEEP = 20
-"""`**` in all of a query: an engine looks at a path once for each place where one may end."""
+MAX_FOLDER_COMPARISONS = 5
+"""Of all folders with a pattern, in all of a query: each takes up to half a second where there are 200,000."""
 
 MAX_DEPTH = 20
 """Of parentheses and negations in one another."""
@@ -71,7 +71,7 @@ class _Parser:
         self._now = now
         self._terms = 0
         self._patterns = 0
-        self._deep = 0
+        self._comparisons = 0
 
     def whole(self) -> Query:
         if self._next.kind == "end":
@@ -135,21 +135,22 @@ class _Parser:
                 f"A query has at most {MAX_TERMS} terms and words of phrases", "leave some out", at=token.at
             )
         if isinstance(first, NameMatches | PathMatches):
-            self._count(first.pattern, token)
+            self._count(first, token)
         return query
 
-    def _count(self, pattern: str, token: _Token) -> None:
+    def _count(self, query: NameMatches | PathMatches, token: _Token) -> None:
         """Raises Invalid for one too many."""
-        wild = [part for part in pattern_parts(pattern) if isinstance(part, Wild)]
-        self._patterns += bool(wild)
-        self._deep += wild.count(Wild.ANY_WITH_SLASHES)
+        self._patterns += is_wild(query.pattern)
+        if isinstance(query, PathMatches):
+            self._comparisons += folder_comparisons(query.pattern)
         if self._patterns > MAX_PATTERNS:
-            raise self._too_many(f"{MAX_PATTERNS} patterns with wildcards", token)
-        if self._deep > MAX_DEEP:
-            raise self._too_many(f"{MAX_DEEP} times `**`", token)
-
-    def _too_many(self, what: str, token: _Token) -> Exception:
-        return wrong_query(f"A query has at most {what}", "leave some out", at=token.at, length=token.length)
+            what, hint = f"A query has at most {MAX_PATTERNS} patterns with wildcards", "leave some out"
+        elif self._comparisons > MAX_FOLDER_COMPARISONS:
+            what = f"A query has at most {MAX_FOLDER_COMPARISONS} patterns of folders"
+            hint = "write folders out, such as path:raw/2026/**, or leave some out"
+        else:
+            return
+        raise wrong_query(what, hint, at=token.at, length=token.length)
 
     def _missing(self, token: _Token) -> Exception:
         """`token` stands where something to look for must."""

@@ -70,14 +70,29 @@ def folders_and_names(pattern: str) -> list[tuple[list[str | Wild], list[str | W
     """A pattern of a path, divided wherever the name may begin: after its last slash, or within a `**` behind it.
 
     First the single steps of the folder, which end with a slash or `**` or are none, then the parts of the name.
+    `**` alone is every folder.
     """
     steps: list[str | Wild] = []
     for part in pattern_parts(pattern):
         steps += [part] if isinstance(part, Wild) else part
     slash = max((at for at, step in enumerate(steps) if step == "/"), default=-1) + 1
-    places = [(slash, slash)]
-    places += [(at + 1, at) for at in range(slash, len(steps)) if steps[at] is Wild.ANY_WITH_SLASHES]
-    return [(steps[:end], joined(steps[start:])) for end, start in places]
+    places = [(at + 1, at) for at in range(slash, len(steps)) if steps[at] is Wild.ANY_WITH_SLASHES]
+    if not places or places[0] != (slash + 1, slash):  # `raw/**` finds what `raw/` does, of the same names
+        places.insert(0, (slash, slash))
+    return [(_every_folder(steps[:end]), joined(steps[start:])) for end, start in places]
+
+
+def _every_folder(steps: list[str | Wild]) -> list[str | Wild]:
+    """`**/` is said as `**`."""
+    return steps[:1] if steps == [Wild.ANY_WITH_SLASHES, "/"] else steps
+
+
+def folder_comparisons(pattern: str) -> int:
+    """For how many of its divisions an engine has to compare the folder's pattern with every folder that there is.
+
+    Not for a folder that is written out, nor for all that begins with a text, which lies together in an engine.
+    """
+    return sum(any(isinstance(step, Wild) for step in folder[:-1]) for folder, _ in folders_and_names(pattern))
 
 
 def is_wild(pattern: str) -> bool:
