@@ -117,7 +117,7 @@ def test_users(ada: Person, ben: Person, running: Service, tmp_path: os.PathLike
 def test_workspaces(ada: Person, ben: Person) -> None:
     made = ada.json("create", "first")
     assert (made["owner"], made["name"], made["prefix"]) == ("ada", "first", "private/ada/first/")
-    assert "wio mc cp FILE open/" in ada.wio("workspace", "create", "open", "--public")
+    assert "wio cp FILE open/" in ada.wio("workspace", "create", "open", "--public")
     assert ada.run("create", "first").returncode == 1
     assert ada.run("create", "a/b").returncode == 1
     assert {one["name"] for one in ada.json("workspace", "ls")} >= {"first", "open"}

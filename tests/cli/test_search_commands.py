@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -220,6 +221,14 @@ def test_a_colleague_finds_what_is_shared(ada: Person, ben: Person) -> None:
     du = ben.run("du", "ada/plates")
     assert (du.returncode, "may be more" in du.stderr) == (0, True)
     assert "no" in ben.refused("du", "ada/plates/raw/plate-1.csv")
+    ada.wio("root", "set", "existing", "--index", "metadata")
+    for command in ("search plate", "search type:table", "du ada/plates", "ls", "workspace show ada/plates"):
+        said = ben.run(*command.split())
+        assert "existing" not in said.stdout + said.stderr
+        assert said.returncode == 0
+    assert "root existing" in ada.run("search", "nothing").stderr
+    assert "something shared with you" in ben.run("search", "nothing").stderr
+    ada.wio("root", "set", "existing", "--index", "names")
     assert "ada/plates" not in ben.wio("crawl", "status")
     assert ben.run("crawl", "start", "ada/plates").returncode == 1
     ada.wio("unshare", "plates/raw/deep", "ben")
@@ -251,6 +260,11 @@ def _own_crawl(ada: Person) -> dict[str, Any]:
 
 def test_a_crawl_that_is_watched_paused_and_let_go(ada: Person, running: Service) -> None:
     """At one entry a second it lasts long enough; ^C leaves it running, and says so."""
+    many = os.path.join(running.folder, "plates", "many")
+    os.mkdir(many)
+    for number in range(200):
+        with open(os.path.join(many, f"{number}.many"), "wb"):
+            pass
     waiting = subprocess.Popen(
         ["wio", "crawl", "start", "--root", "existing", "--rate", "1", "--wait"],
         env=ada.env(),
@@ -278,6 +292,7 @@ def test_a_crawl_that_is_watched_paused_and_let_go(ada: Person, running: Service
     ada.wio("crawl", "pause", "--root", "existing")
     ended = ada.run("crawl", "status", "--root", "existing", "--wait")
     assert (ended.returncode, "is paused" in ended.stdout) == (1, True)
+    shutil.rmtree(many)
 
 
 def test_what_of_a_root_is_indexed(ada: Person, running: Service) -> None:

@@ -39,6 +39,8 @@ class Proxy:
     answered_bytes: int | None = None
     """Each connection is cut after so many bytes of answers."""
     requests: int = 0
+    received_bytes: int = 0
+    """Of all requests."""
     port: int = field(default_factory=free_port)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _open: set[socket.socket] = field(default_factory=set)
@@ -116,6 +118,8 @@ class Proxy:
                         self._hang(client)
                         return
                     server.sendall(data)
+                    with self._lock:
+                        self.received_bytes += len(data)
                 else:
                     if dropped:
                         return

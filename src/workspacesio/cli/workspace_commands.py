@@ -102,7 +102,7 @@ def create(arguments: argparse.Namespace) -> None:
         return
     name = output.safe(made["name"])
     print(f"{name}/ is made, at s3://{output.safe(made['bucket'])}/{output.safe(made['prefix'])}")
-    print(f"Next: `wio mc cp FILE {name}/` puts a file there, `wio share {name} USER` shares it.")
+    print(f"Next: `wio cp FILE {name}/` puts a file there, `wio share {name} USER` shares it.")
 
 
 def show_arguments(parser: argparse.ArgumentParser) -> None:

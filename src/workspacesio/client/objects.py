@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import http.client
 import time
+from xml.sax.saxutils import escape
 
 from workspacesio.client.connection import explain
 from workspacesio.client.errors import CommandError
-from workspacesio.client.s3_documents import Object, Page, page_of
+from workspacesio.client.s3_documents import Object, Page, errors_of, page_of
 from workspacesio.client.s3_requests import PATIENCE_SECONDS, NodeStorage, S3Refused
 from workspacesio.client.signature import Request
 
@@ -23,13 +26,14 @@ PAGE_KEYS = 1000
 class Details:
     """What is stored with an object. `modified`: RFC 3339. `metadata`: its writer's own, by lower-case name."""
 
-    __slots__ = ("content_type", "etag", "metadata", "modified", "size")
+    __slots__ = ("content_type", "etag", "is_encrypted", "metadata", "modified", "size")
 
     def __init__(self, headers: Message[str, str]) -> None:
         self.size = int(headers.get("Content-Length", 0))
         self.etag = headers.get("ETag", "")
         self.modified = _moment(headers.get("Last-Modified", ""))
         self.content_type = headers.get("Content-Type", "")
+        self.is_encrypted = headers.get("x-amz-server-side-encryption", "AES256") != "AES256"
         self.metadata = {
             name.lower().removeprefix("x-amz-meta-"): value
             for name, value in headers.items()
@@ -100,13 +104,20 @@ def details(storage: NodeStorage, bucket: str, key: str) -> Details:
 
 
 def content(
-    storage: NodeStorage, bucket: str, key: str, *, first: int | None = None, patience: float = PATIENCE_SECONDS
+    storage: NodeStorage,
+    bucket: str,
+    key: str,
+    *,
+    begin: int = 0,
+    etag: str = "",
+    first: int | None = None,
+    patience: float = PATIENCE_SECONDS,
 ) -> Iterator[bytes]:
-    """An object's bytes, or its `first` ones, in pieces; goes on where a connection broke off.
+    """An object's bytes from `begin` on, or its `first` ones, in pieces; goes on where a connection broke off.
 
-    Raises CommandError if it was replaced meanwhile: no mixture of two versions is given out.
+    Raises CommandError if it isn't, or isn't any more, the one of `etag`: no mixture of two versions is given out.
     """
-    begin, etag, failing_since = 0, "", 0.0
+    failing_since = 0.0
     while first is None or begin < first:
         answer = _from(storage, Request("GET", bucket, key), begin, first, etag)
         if answer is None:
@@ -147,3 +158,31 @@ def _from(
         if refused.status == 412:
             raise CommandError("it was replaced while it was read; read it again.") from refused
         raise
+
+
+def delete(storage: NodeStorage, bucket: str, keys: list[str]) -> list[tuple[str, str]]:
+    """Up to 1,000 at once; those that could not be deleted, and why. Raises S3Refused, CommandError.
+
+    XML has no control characters, so that such keys are deleted one by one.
+    """
+    plain = [key for key in keys if key.isprintable()]
+    refused = _delete_at_once(storage, bucket, plain) if plain else []
+    for key in keys:
+        if not key.isprintable():
+            try:
+                storage.read(Request("DELETE", bucket, key))
+            except S3Refused as error:
+                refused.append((key, str(error)))
+    return refused
+
+
+def _delete_at_once(storage: NodeStorage, bucket: str, keys: list[str]) -> list[tuple[str, str]]:
+    listed = "".join(f"<Object><Key>{escape(key)}</Key></Object>" for key in keys)
+    body = f"<Delete><Quiet>true</Quiet>{listed}</Delete>".encode()
+    digest = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+    request = Request("POST", bucket, query=[("delete", "")], headers={"Content-MD5": digest}, body=body)
+    _, content = storage.read(request)
+    try:
+        return errors_of(content)
+    except ValueError as error:
+        raise CommandError(f"{storage.endpoint} doesn't delete as S3 does ({error}).") from error

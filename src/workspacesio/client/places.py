@@ -11,10 +11,11 @@ from workspacesio.client.credentials import for_workspaces
 from workspacesio.client.errors import CommandError, NotThere
 from workspacesio.client.references import Located
 from workspacesio.client.s3_requests import NodeStorage, S3Refused
+from workspacesio.client.signature import Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from workspacesio.client.s3_documents import Object
     from workspacesio.client.sign_in import SignIn
@@ -115,16 +116,45 @@ class Place:
         except CommandError as error:
             raise CommandError(f"{self.name()}: {error}") from error
 
-    def refusal(self, refused: S3Refused, path: str | None = None) -> CommandError:
-        """What a refusal means for who typed the name."""
-        name = self.name(path)
+    def remove(self) -> None:
+        """The object. Raises CommandError."""
+        try:
+            self.storage.read(Request("DELETE", self.bucket, self.key()))
+        except S3Refused as refused:
+            raise self.refusal(refused, writes=True) from refused
+
+    def remove_all(self, items: Sequence[Item]) -> list[str]:
+        """What could not be removed, in a sentence each. Raises CommandError."""
+        problems: list[str] = []
+        for begin in range(0, len(items), objects.PAGE_KEYS):
+            keys = [self.key(item.path) for item in items[begin : begin + objects.PAGE_KEYS]]
+            try:
+                refused = objects.delete(self.storage, self.bucket, keys)
+            except S3Refused as error:
+                raise self.refusal(error, writes=True) from error
+            problems += [f"{self.name(self._path(key))}: {reason}" for key, reason in refused]
+        return problems
+
+    def refusal(self, refused: S3Refused, *, writes: bool = False) -> CommandError:
+        """What a refusal, to write if `writes`, means for who typed the name."""
+        name = self.name()
         if refused.status == 404:
             return NotThere(f"there is no {name}; `wio ls {self.typed}/` shows what there is.")
-        if refused.status == 403 and refused.code in ("", "AccessDenied"):
-            return CommandError(
-                f"you don't reach {name}: it is not shared with you, or not for this; `wio ls` shows what is."
-            )
-        return CommandError(f"{name}: {refused}")
+        if refused.status != 403 or refused.code not in ("", "AccessDenied"):
+            return CommandError(f"{name}: {refused}")
+        if writes and self._level() == "read":
+            return CommandError(f"you may read {name}, but not write it; ask {self.workspace['owner']} for more.")
+        return CommandError(
+            f"you don't reach {name}: it is not shared with you, or not for this; `wio ls` shows what is."
+        )
+
+    def _level(self) -> str:
+        """The caller's here, as the workspace was described; "" for none."""
+        folders = self.workspace.get("folders") or []
+        found = [str(one["level"]) for one in folders if self.path.startswith(one["folder"])]
+        if self.workspace.get("level"):
+            found.append(str(self.workspace["level"]))
+        return max(found, key=["read", "readwrite", "own", "owner"].index, default="")
 
     def _shared_below(self) -> list[str] | None:
         """The shared folders below this one where it may not be listed itself; None where it may."""

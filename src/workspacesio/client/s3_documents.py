@@ -5,6 +5,8 @@ from __future__ import annotations
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree
 
+from workspacesio.client.errors import CommandError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,3 +75,38 @@ def _root(content: bytes, name: str) -> Iterator[ElementTree.Element]:
 
 def _name(element: ElementTree.Element) -> str:
     return element.tag.rpartition("}")[2]
+
+
+def parts_of(content: bytes) -> tuple[list[tuple[int, str, int]], str]:
+    """ListParts: number, ETag and size of each, and where the next page begins. Raises ValueError."""
+    parts, marker, more = [], "", False
+    for child in _root(content, "ListPartsResult"):
+        name = _name(child)
+        if name == "Part":
+            field = {_name(one): one.text or "" for one in child}
+            parts.append((int(field["PartNumber"]), field["ETag"], int(field["Size"])))
+        elif name == "NextPartNumberMarker":
+            marker = child.text or ""
+        elif name == "IsTruncated":
+            more = child.text == "true"
+    return parts, marker if more else ""
+
+
+def text_of(content: bytes, document: str, name: str) -> str:
+    """One field of an answer. Raises CommandError where it is an error: S3 says some with status 200."""
+    try:
+        fields = {_name(one): one.text or "" for one in _root(content, document)}
+    except ValueError as error:
+        code, message = error_of(content)
+        raise CommandError(message or code or f"the server's answer can't be read ({error}).") from error
+    return fields.get(name, "")
+
+
+def errors_of(content: bytes) -> list[tuple[str, str]]:
+    """DeleteObjects: the keys that stay, and why. Raises ValueError."""
+    found = []
+    for child in _root(content, "DeleteResult"):
+        if _name(child) == "Error":
+            field = {_name(one): one.text or "" for one in child}
+            found.append((field.get("Key", ""), field.get("Message") or field.get("Code", "")))
+    return found

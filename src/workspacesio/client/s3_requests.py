@@ -59,6 +59,7 @@ class NodeStorage:
         self._lock = threading.Lock()
         self._threads = threading.local()
         self._connections: set[http.client.HTTPConnection] = set()
+        self._closed = False
         self._begin(issue(False))
 
     def read(self, request: Request) -> tuple[http.client.HTTPResponse, bytes]:
@@ -82,6 +83,8 @@ class NodeStorage:
         pause, renewed = FIRST_PAUSE_SECONDS, False
         while True:
             failure: CommandError
+            if self._closed:
+                raise CommandError("it was broken off.")
             try:
                 answer = self._send(request)
             except (ssl.SSLCertVerificationError, UnicodeError) as error:
@@ -114,7 +117,8 @@ class NodeStorage:
             kept[0].close()
 
     def close(self) -> None:
-        """All connections, when no thread uses them any more."""
+        """All connections. Threads that are waiting for an answer get none."""
+        self._closed = True
         while self._connections:
             self._connections.pop().close()
 

@@ -1,0 +1,150 @@
+"""`wio cp` and `wio mv`: files and objects, up, down and between workspaces."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from workspacesio.cli import output, passwords
+from workspacesio.cli.arguments import add_workspace
+from workspacesio.cli.transfer_progress import Shown, summary
+from workspacesio.client import sign_in
+from workspacesio.client.copy_plan import Copy, LeftOut, Named, Patterns, plan
+from workspacesio.client.copying import Progress, Result, copy_all, name_of
+from workspacesio.client.errors import CommandError, UsageError
+from workspacesio.client.places import Place, places
+from workspacesio.client.references import READ, WRITE, Resolver
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+EPILOG = """\
+A folder typed with a final slash is meant by its contents, without it by itself:
+  wio cp -r results/ data/2026/       what lies in results goes to data/2026/
+  wio cp -r data/raw .                makes ./raw
+A local path begins with . / or ~, or exists; a workspace where both could be meant is written wio:NAME/PATH.
+What was interrupted goes on when the same command is typed again."""
+
+
+def cp_arguments(parser: argparse.ArgumentParser) -> None:
+    add_workspace(parser, "paths", metavar="PATH", nargs="+", help="from where, and last of all to where")
+    parser.add_argument("-r", "--recursive", action="store_true", help="folders, with everything below")
+    parser.add_argument("--include", action="append", default=[], metavar="PATTERN", help="only names like this")
+    parser.add_argument("--exclude", action="append", default=[], metavar="PATTERN", help="no names like this")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be copied, and copy nothing")
+    parser.add_argument("-y", "--yes", action="store_true", help="overwrite without asking on a terminal")
+    parser.add_argument("--json", action="store_true", help="print JSON at the end")
+    parser.epilog = EPILOG
+
+
+def cp(arguments: argparse.Namespace) -> int:
+    """`wio cp`; exit status 1 where something could not be copied."""
+    return _run(arguments, moves=False)
+
+
+def mv_arguments(parser: argparse.ArgumentParser) -> None:
+    cp_arguments(parser)
+
+
+def mv(arguments: argparse.Namespace) -> int:
+    """`wio mv`: each is removed where it was once it is whole where it goes."""
+    return _run(arguments, moves=True)
+
+
+def _run(arguments: argparse.Namespace, *, moves: bool) -> int:
+    *sources, target = _named(arguments.paths, moves=moves)
+    patterns = Patterns(arguments.include, arguments.exclude)
+    steps = plan(sources, target, recursive=arguments.recursive, patterns=patterns)
+    if arguments.dry_run:
+        return _say_what_would_be(steps, moves=moves)
+    progress = Progress()
+    ask = not arguments.yes and sys.stdin.isatty() and sys.stderr.isatty()
+    shown = Shown(progress, "moved" if moves else "copied")
+    storages = {end.storage for end in (one.end for one in [*sources, target]) if isinstance(end, Place)}
+    then = _remove_source if moves else _nothing
+    try:
+        with shown:
+            result = copy_all(steps, progress, overwrite=not ask, then=then, tell=shown.tell)
+        if result.existing and _agreed(result.existing):
+            with shown:
+                _again(result, copy_all(result.existing, progress, overwrite=True, then=then, tell=shown.tell))
+    finally:
+        for storage in storages:
+            storage.close()
+    return _report(arguments, result, progress, shown)
+
+
+def _named(typed: Sequence[str], *, moves: bool) -> list[Named]:
+    if len(typed) < 2:
+        raise UsageError("say from where and to where: `wio cp FROM... TO`.")
+    caller = sign_in.current()
+    resolver = Resolver(caller, believes=False)
+    purposes = [WRITE if moves else READ] * (len(typed) - 1) + [WRITE]
+    found = [resolver.locate(text, purpose) for text, purpose in zip(typed, purposes, strict=True)]
+    if not any(found):
+        raise UsageError("all of these are local paths; one side has to be a workspace, as `wio ls` lists them.")
+    only_read = found[-1] is None and not moves
+    opened = iter(places(caller, [one for one in found if one is not None], read_only=only_read))
+    return [
+        Named(text, os.path.expanduser(text) if one is None else next(opened))
+        for text, one in zip(typed, found, strict=True)
+    ]
+
+
+def _say_what_would_be(steps: Iterable[Copy | LeftOut], *, moves: bool) -> int:
+    objects = size = 0
+    for step in steps:
+        if isinstance(step, LeftOut):
+            print(f"left out: {output.safe(step.name)}: {output.safe(step.reason)}")
+            continue
+        objects, size = objects + 1, size + step.size
+        print(f"{output.safe(name_of(step.source))} -> {output.safe(name_of(step.target))}")
+    print(f"{summary(objects, size)} would be {'moved' if moves else 'copied'}.", file=sys.stderr)
+    return 0
+
+
+def _agreed(existing: Sequence[Copy]) -> bool:
+    first = output.safe(min(name_of(step.target) for step in existing))
+    count = len(existing) - 1
+    others = f" and {count:,} other{'' if count == 1 else 's'}" if count else ""
+    return passwords.agreed(f"{first}{others} exist{'' if others else 's'} already. Overwrite?")
+
+
+def _again(result: Result, second: Result) -> None:
+    result.copied += second.copied
+    result.failed += second.failed
+    result.existing = []
+
+
+def _nothing(_: Copy) -> None:
+    """After a copy."""
+
+
+def _remove_source(step: Copy) -> None:
+    """Raises CommandError."""
+    if isinstance(step.source, Place):
+        step.source.remove()
+        return
+    try:
+        os.unlink(step.source)
+    except OSError as error:
+        raise CommandError(f"it is copied, but stays where it was: {error.strerror}.") from error
+
+
+def _report(arguments: argparse.Namespace, result: Result, progress: Progress, shown: Shown) -> int:
+    incomplete = bool(result.failed or result.existing)
+    if arguments.json:
+        output.print_json(
+            {
+                "copied": result.copied,
+                "bytes": progress.bytes,
+                "failed": [{"name": one.name, "reason": one.reason} for one in result.failed],
+                "existing": [name_of(one.target) for one in result.existing],
+                "left_out": [{"name": one.name, "reason": one.reason} for one in result.left_out],
+            }
+        )
+    else:
+        shown.end(result)
+    return 1 if incomplete else 0

@@ -1,0 +1,62 @@
+"""Objects that are sent in parts ("Uploading objects using multipart upload", Amazon S3 User Guide)."""
+
+from __future__ import annotations
+
+from workspacesio.client.s3_documents import text_of
+from workspacesio.client.signature import Request
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from workspacesio.client.places import Place
+
+MIB = 1 << 20
+PART_BYTES = 8 * MIB
+MOST_PARTS = 10_000
+
+
+def part_size(size: int) -> int:
+    """Such that there aren't more parts than S3 allows, in whole MiB."""
+    least = -(-size // MOST_PARTS)
+    return max(PART_BYTES, -(-least // MIB) * MIB)
+
+
+class Assembly:
+    """An object that comes in parts, one after the other: whole when this ends well, and not there else."""
+
+    def __init__(self, target: Place, headers: dict[str, str]) -> None:
+        self._target = target
+        request = Request("POST", target.bucket, target.key(), query=[("uploads", "")], headers=headers)
+        _, content = target.storage.read(request)
+        self._id = text_of(content, "InitiateMultipartUploadResult", "UploadId")
+        self._etags: list[str] = []
+
+    def add(self, headers: dict[str, str], body: bytes) -> None:
+        """The next part: its bytes, or what is copied from where."""
+        query = [("partNumber", str(len(self._etags) + 1)), ("uploadId", self._id)]
+        request = Request("PUT", self._target.bucket, self._target.key(), query=query, headers=headers, body=body)
+        answer, content = self._target.storage.read(request)
+        if headers:
+            self._etags.append(text_of(content, "CopyPartResult", "ETag"))
+        else:
+            self._etags.append(answer.headers["ETag"] or "")
+
+    def __enter__(self) -> Assembly:
+        return self
+
+    def __exit__(self, failed: object, *_: object) -> None:
+        query = [("uploadId", self._id)]
+        if failed:
+            self._target.storage.read(Request("DELETE", self._target.bucket, self._target.key(), query=query))
+            return
+        complete(self._target, query, dict(enumerate(self._etags, start=1)), {})
+
+
+def complete(target: Place, query: list[tuple[str, str]], etags: dict[int, str], headers: dict[str, str]) -> None:
+    """Make one object of the parts of an upload."""
+    listed = "".join(
+        f"<Part><PartNumber>{number}</PartNumber><ETag>{etags[number]}</ETag></Part>" for number in sorted(etags)
+    )
+    body = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
+    request = Request("POST", target.bucket, target.key(), query=query, headers=headers, body=body)
+    _, content = target.storage.read(request)
+    text_of(content, "CompleteMultipartUploadResult", "ETag")  # it may be an error, with status 200

@@ -1,0 +1,198 @@
+"""Local files to objects: small ones in one request, large ones in parts that are kept over any interruption.
+
+Nothing can be seen of an object before all of it has come and the file has turned out to be the one that it was in
+the beginning. The server compares each request with its SHA-256, which is signed. An upload in parts is written
+down, so that a later attempt for the same file, unchanged, sends only what is missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+from workspacesio.client import private_files
+from workspacesio.client.errors import CommandError
+from workspacesio.client.multipart import MIB, complete, part_size
+from workspacesio.client.s3_documents import parts_of, text_of
+from workspacesio.client.s3_requests import S3Refused
+from workspacesio.client.signature import Request
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from http.client import HTTPResponse
+
+    from workspacesio.client.places import Place
+
+    Told = Callable[[int], None]
+
+SINGLE_BYTES = 16 * MIB
+"""Up to this an object is sent in one request."""
+PARTS_AT_ONCE = 4
+MOST_IN_MEMORY = 128 * MIB
+ATTEMPTS = 3
+"""For a file that changes while it is read."""
+
+
+class Exists(CommandError):
+    """There is an object of this name, and it wasn't to be overwritten."""
+
+
+class _Changed(Exception):
+    """The file is another one than in the beginning."""
+
+
+def upload(path: str, place: Place, *, told: Told, overwrite: bool) -> None:
+    """`told` hears of each stretch of bytes that was sent. Raises CommandError, Exists."""
+    for _ in range(ATTEMPTS):
+        try:
+            with open(path, "rb", buffering=0) as file:
+                _upload(file.fileno(), path, place, told=told, overwrite=overwrite)
+                return
+        except _Changed:
+            continue
+        except S3Refused as refused:
+            if refused.status in (409, 412) and not overwrite:
+                raise Exists(f"{place.name()} exists already; add --yes to overwrite it.") from refused
+            raise place.refusal(refused, writes=True) from refused
+        except OSError as error:
+            raise CommandError(f"{path} can't be read: {error.strerror}.") from error
+    raise CommandError(f"{path} goes on changing; copy it when it is at rest.")
+
+
+def _upload(descriptor: int, path: str, place: Place, *, told: Told, overwrite: bool) -> None:
+    begin = _identity(descriptor)
+    size = begin[0]
+    headers = {} if overwrite else {"If-None-Match": "*"}
+    kind = mimetypes.guess_type(path)[0]
+    described = {"Content-Type": kind} if kind else {}
+    if size <= SINGLE_BYTES:
+        body = os.pread(descriptor, size + 1, 0)
+        if len(body) != size or _identity(descriptor) != begin:
+            raise _Changed
+        place.storage.read(Request("PUT", place.bucket, place.key(), headers={**headers, **described}, body=body))
+        told(size)
+        return
+    if not overwrite:
+        check_free(place)
+    parts = _Parts(descriptor, path, place, begin, told)
+    parts.begin(described)
+    parts.send()
+    if _identity(descriptor) != begin:
+        parts.give_up()
+        raise _Changed
+    parts.complete(headers)
+
+
+def _identity(descriptor: int) -> tuple[int, int, int]:
+    """Size in bytes, time in ns, inode."""
+    status = os.fstat(descriptor)
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def check_free(place: Place) -> None:
+    """Before gigabytes are sent. Raises S3Refused as a write would be refused."""
+    from workspacesio.client import objects
+
+    try:
+        objects.details(place.storage, place.bucket, place.key())
+    except S3Refused as refused:
+        if refused.status == 404:
+            return
+        raise
+    raise S3Refused("", status=412, code="PreconditionFailed")
+
+
+class _Parts:
+    """One upload in parts, as it is written down while it lasts."""
+
+    def __init__(
+        self, descriptor: int, path: str, place: Place, identity: tuple[int, int, int], told: Told
+    ) -> None:
+        self._descriptor = descriptor
+        self._place = place
+        self._size = identity[0]
+        self._part = part_size(self._size)
+        self._told = told
+        self._id = ""
+        self._etags: dict[int, str] = {}
+        storage = place.storage
+        meant = [storage.endpoint, place.bucket, place.key(), os.path.abspath(path), *map(str, identity)]
+        mark = hashlib.sha256("\0".join(meant).encode(errors="surrogateescape")).hexdigest()[:32]
+        self._written = os.path.join(private_files.cache_dir(), "uploads", f"{mark}.json")
+
+    def begin(self, headers: dict[str, str]) -> None:
+        """Finds the upload of an earlier attempt, or begins one."""
+        kept = private_files.read_json(self._written)
+        if isinstance(kept, dict) and kept.get("part") == self._part:
+            self._id = str(kept["upload"])
+            try:
+                self._etags = self._listed()
+            except S3Refused as refused:
+                if refused.status != 404:
+                    raise
+                self._id = ""
+        if not self._id:
+            _, content = self._ask("POST", [("uploads", "")], headers=headers)
+            self._id = text_of(content, "InitiateMultipartUploadResult", "UploadId")
+            private_files.write_json(self._written, {"upload": self._id, "part": self._part})
+        for number in self._etags:
+            self._told(self._length(number))
+
+    def send(self) -> None:
+        """What is missing, a few parts at once."""
+        numbers = range(1, -(-self._size // self._part) + 1)
+        missing = [number for number in numbers if number not in self._etags]
+        at_once = max(1, min(PARTS_AT_ONCE, MOST_IN_MEMORY // self._part))
+        with ThreadPoolExecutor(at_once, thread_name_prefix="parts") as threads:
+            try:
+                for number, etag in zip(missing, threads.map(self._send, missing), strict=True):
+                    self._etags[number] = etag
+            except BaseException:
+                threads.shutdown(wait=True, cancel_futures=True)
+                raise
+
+    def _send(self, number: int) -> str:
+        body = os.pread(self._descriptor, self._length(number), (number - 1) * self._part)
+        if len(body) != self._length(number):
+            self.give_up()
+            raise _Changed
+        query = [("partNumber", str(number)), ("uploadId", self._id)]
+        answer, _ = self._ask("PUT", query, body=body)
+        self._told(len(body))
+        return answer.headers["ETag"] or ""
+
+    def complete(self, headers: dict[str, str]) -> None:
+        """The object is there, whole."""
+        complete(self._place, [("uploadId", self._id)], self._etags, headers)
+        private_files.remove(self._written)
+
+    def give_up(self) -> None:
+        """Nothing of it is of use any more."""
+        private_files.remove(self._written)
+        self._ask("DELETE", [("uploadId", self._id)])
+
+    def _listed(self) -> dict[int, str]:
+        found: dict[int, str] = {}
+        after = "0"
+        while after:
+            _, content = self._ask("GET", [("uploadId", self._id), ("part-number-marker", after)])
+            parts, after = parts_of(content)
+            found |= {number: etag for number, etag, size in parts if size == self._length(number)}
+        return found
+
+    def _length(self, number: int) -> int:
+        return min(self._part, self._size - (number - 1) * self._part)
+
+    def _ask(
+        self,
+        method: str,
+        query: list[tuple[str, str]],
+        *,
+        headers: dict[str, str] | None = None,
+        body: bytes = b"",
+    ) -> tuple[HTTPResponse, bytes]:
+        request = Request(method, self._place.bucket, self._place.key(), query=query, headers=headers, body=body)
+        return self._place.storage.read(request)
