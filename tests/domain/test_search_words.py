@@ -14,6 +14,7 @@ from workspacesio.domain.search_words import (
     MAX_WORD_CHARACTERS,
     fold,
     has_phrase,
+    indexed_names,
     indexed_text,
     word_groups,
     word_spans,
@@ -93,6 +94,19 @@ def test_engines_are_fed_what_queries_ask_for(text: str) -> None:
         assert has_phrase(indexed, tuple(words(text)))
         assert all(has_phrase(indexed, (word,)) for word in words(text))
     assert not any("|" in word for word in words(text + "|"))
+
+
+@given(st.lists((any_text | pieced | st.text("aA0 -", max_size=80)).map(lambda text: text.replace("/", ""))))
+def test_names_at_once_have_the_words_of_each(names: list[str]) -> None:
+    for some in (names, [name for name in names if name.isascii()]):
+        assert indexed_names(some) == [indexed_text(name) for name in some]
+
+
+def test_names_at_once_are_divided_and_cut_as_each() -> None:
+    names = ["", "a" * 70, "b1 c", "reads2024", "", "a", "2024-x"]
+    assert indexed_names(names) == [indexed_text(name) for name in names]
+    assert indexed_names(names[2:3]) == ["b1 c"]
+    assert indexed_names(["a", "0"]) == ["a", "0"]
 
 
 @given(any_text | pieced | foreign)

@@ -1,5 +1,6 @@
 """ETags of a listing's page: by either system call the same as file by file."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -49,3 +50,17 @@ def test_as_file_by_file(call: str, name: str, tmp_path: Path) -> None:
         os.close(folder_fd)
     assert shown == alone
     assert shown[0] == (derived_etag(found) if metadata is None else metadata.etag)
+
+
+def test_the_call_answers_with_a_value_or_why_there_is_none(call: str, tmp_path: Path) -> None:
+    """A call with wrong arguments fails, and all would be looked up the slow way."""
+    (tmp_path / "with").touch()
+    (tmp_path / "without").touch()
+    os.setxattr(tmp_path / "with", b"user.one", b"value")
+    folder_fd = os.open(tmp_path, os.O_RDONLY)
+    try:
+        read = syscalls.AttributeReader(b"user.one", 100).read
+        answers = [read(folder_fd, name) for name in (b"with", b"without", b"missing")]
+    finally:
+        os.close(folder_fd)
+    assert answers == [b"value", errno.ENODATA, errno.ENOENT]

@@ -14,7 +14,7 @@ and the reference agree to the letter. Nothing here knows a language.
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 MAX_WORD_CHARACTERS = 64
 """A SHA-256 in hexadecimal. Lucene and tantivy have limits of their own beyond."""
@@ -31,6 +31,9 @@ _ASCII_KINDS = bytes(
     for code in _ASCII
 ).ljust(256)
 """Tables of bytes are several times as quick as expressions."""
+_SLASH = ord("/")
+_WORDS_OF_NAMES = _ASCII_WORDS[:_SLASH] + b"/" + _ASCII_WORDS[_SLASH + 1 :]
+_KINDS_OF_NAMES = _ASCII_KINDS[:_SLASH] + b"/" + _ASCII_KINDS[_SLASH + 1 :]
 _SPACELESS = (
     (0x0E00, 0x0EFF),  # Thai, Lao
     (0x0F00, 0x109F),  # Tibetan, Myanmar
@@ -100,6 +103,22 @@ def indexed_text(text: str) -> str:
     if text.isascii() and not _is_cut(text.encode().translate(_ASCII_KINDS).decode()):
         return " ".join(words(text))
     return f" {GROUP} ".join([" ".join(group) for group in word_groups(text)])
+
+
+def indexed_names(names: Sequence[str]) -> list[str]:
+    """`indexed_text` of each, none of which has a slash: joined by it, plain ones take a third of the time."""
+    joined = "/".join(names)
+    if not names or not joined.isascii():
+        return list(map(indexed_text, names))
+    raw = joined.encode()
+    plain = [" ".join(found.split()) for found in raw.translate(_WORDS_OF_NAMES).decode().split("/")]
+    kinds = raw.translate(_KINDS_OF_NAMES).decode()
+    if not _is_cut(kinds) and max(map(len, plain)) <= MAX_WORD_CHARACTERS:
+        return plain
+    return [
+        indexed_text(name) if len(name) > MAX_WORD_CHARACTERS or _is_cut(kind) else found
+        for name, found, kind in zip(names, plain, kinds.split("/"), strict=True)
+    ]
 
 
 def has_phrase(indexed: str, phrase: tuple[str, ...]) -> bool:

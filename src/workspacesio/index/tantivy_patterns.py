@@ -27,9 +27,10 @@ from workspacesio.domain.search_patterns import (
 from workspacesio.domain.search_term import CODE, shown
 from workspacesio.index import tantivy_names
 from workspacesio.index.tantivy_clauses import all_of, any_of, phrase, term
+from workspacesio.index.tantivy_grams import GRAM, NAME_END, visible
 from workspacesio.index.tantivy_names import Names
 from workspacesio.index.tantivy_runs import Run, runs
-from workspacesio.index.tantivy_schema import GRAM, NAME_END, Kind, visible
+from workspacesio.index.tantivy_schema import Kind
 
 MOST_BY_EXPRESSION = 2_000_000
 """Names that the expressions of one request look at, entries that expressions are asked of counted together."""

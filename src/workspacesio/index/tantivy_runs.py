@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from workspacesio.domain.search_patterns import Wild
-from workspacesio.index.tantivy_schema import GRAM, NAME_END, visible
+from workspacesio.index.tantivy_grams import GRAM, NAME_END, visible
 
 
 @dataclass(frozen=True, slots=True)

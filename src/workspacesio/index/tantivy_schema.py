@@ -29,7 +29,7 @@ tokenizer `UNINDEXED`, which gives no word to the index and the value to the col
 
 import json
 from binascii import b2a_base64
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from json.encoder import encode_basestring as _quoted
 
@@ -39,6 +39,7 @@ from workspacesio.domain.search_types import extension_of, media_type, tag_terms
 from workspacesio.domain.search_words import GROUP, fold, indexed_text
 from workspacesio.index.engine import Entry
 from workspacesio.index.packing import pack_etag
+from workspacesio.index.tantivy_grams import Spelled, in_json, spelled
 
 VERSION = 3
 """Raise it with every change of the fields or of what is put into them: an index of another version is rebuilt."""
@@ -47,14 +48,7 @@ WORDS = "wio_words"
 UNINDEXED = "wio_unindexed"
 BEGIN = "^"
 END = "$"
-GRAM = 3
 DEPTHS = 32
-NAME_END = "/"
-"""Stands before and after a name in its grams; no name has a slash."""
-
-_BLANKS = [code for code in range(0x3001) if chr(code).isspace() and code != 0x20]
-_VISIBLE = {0x20: 0} | {code: 0xFDD0 + place for place, code in enumerate(_BLANKS)}
-"""No name holds NUL, and no text the noncharacters from U+FDD0 on (Unicode 23.7: for internal use)."""
 
 _CACHED = 10_000
 _DAY = 86_400_000_000
@@ -107,28 +101,27 @@ class EntryDocuments:
     """Turns entries into JSON. Keeps what is the same for all entries of a folder."""
 
     def __init__(self) -> None:
-        self._folders: dict[tuple[str, tuple[int, ...]], tuple[str, str, str]] = {}
+        self._folders: dict[tuple[str, tuple[int, ...]], tuple[str, str, str, str]] = {}
         self._kinds: dict[tuple[str, bool, str], tuple[str, str]] = {}
         self._years: dict[int, int] = {}
 
-    def document(self, entry: Entry) -> str:
-        number, workspace_id, folder_ids, path, size, modified, etag, content_type, user, tags, facts, *_ = entry
+    def documents(self, entries: Sequence[Entry]) -> Iterator[str]:
+        names = [entry.path[entry.path.rfind("/") + 1 :] for entry in entries]
+        return map(self._document, entries, spelled(names))
+
+    def _document(self, entry: Entry, name_spelled: Spelled) -> str:
+        number, workspace, ids, path, size, modified, etag, content_type, user, tags, facts, text, problem = entry
         slash = path.rfind("/") + 1
-        name = path[slash:]
-        fields, folder_term, depths = self._folder(path[:slash], folder_ids)
-        kind_terms, kind_columns = self._kind(name, content_type)
-        folded = fold(name)
-        # What has nothing to escape, which nearly all names have not, needs no look at each of its forms.
-        quoted = _plain if path.isprintable() and '"' not in path and "\\" not in path else _quoted
-        # A space is a NUL in grams, which has to be escaped.
-        spelled = (_quoted if " " in name else quoted)(grams(folded))
+        name, folded, words, grams = name_spelled
+        folder, folder_term, fields, depths = self._folder(path[:slash], ids)
+        kind_terms, kind_columns = self._kind(path[slash:], content_type)
+        read = _read(entry) if content_type or tags or facts or text or problem else ""
         return (
-            f'{{"id":{number},"workspace":{workspace_id},"size":{size},"modified":{modified},'
-            f'"year":{self._year(modified // _DAY)},"path":{quoted(path)},'
-            f'"terms":[{quoted("n:" + folded)},{folder_term},{kind_terms}{_tags(user, tags, facts)}],'
-            f'"columns":{{{kind_columns}{depths}}},'
-            f'"name_words":{quoted(f"{BEGIN} {indexed_text(name)}")},"grams":{spelled}'
-            f"{fields}{_stored_etag(etag)}{_read(entry)}}}"
+            f'{{"id":{number},"workspace":{workspace},"size":{size},"modified":{modified},'
+            f'"year":{self._year(modified // _DAY)},"path":"{folder}{name}",'
+            f'"terms":["n:{folded}",{folder_term},{kind_terms}{_tags(user, tags, facts)}],'
+            f'"columns":{{{kind_columns}{depths}}},"name_words":"{BEGIN} {words}","grams":"{grams}"'
+            f"{fields}{_stored_etag(etag)}{read}}}"
         )
 
     def _year(self, day: int) -> int:
@@ -139,8 +132,8 @@ class EntryDocuments:
             year = self._years[day] = year_of(day * _DAY)
         return year
 
-    def _folder(self, path: str, folder_ids: tuple[int, ...]) -> tuple[str, str, str]:
-        """Fields, the folder's term, and columns."""
+    def _folder(self, path: str, folder_ids: tuple[int, ...]) -> tuple[str, str, str, str]:
+        """Its path, its term, fields, and columns."""
         known = self._folders.get((path, folder_ids))
         if known is None:
             if len(self._folders) >= _CACHED:
@@ -154,7 +147,8 @@ class EntryDocuments:
             )
             deeper = enumerate(folder_ids[DEPTHS + 1 :], DEPTHS + 1)
             depths = "".join([f',"{depth}":"{number}"' for depth, number in deeper])
-            known = self._folders[path, folder_ids] = (fields, _quoted(Kind.FOLDER + fold(path)), depths)
+            term = _quoted(Kind.FOLDER + fold(path))
+            known = self._folders[path, folder_ids] = (in_json(path), term, fields, depths)
         return known
 
     def _kind(self, name: str, content_type: str) -> tuple[str, str]:
@@ -172,10 +166,6 @@ class EntryDocuments:
             columns = f'"extension":{_quoted(extension)},"type":{_quoted(kind)}'
             known = self._kinds[key] = (",".join(map(_quoted, terms)), columns)
         return known
-
-
-def _plain(text: str) -> str:
-    return f'"{text}"'
 
 
 def _ended(indexed: str) -> str:
@@ -196,7 +186,7 @@ def _stored_etag(etag: str) -> str:
 
 
 def _read(entry: Entry) -> str:
-    """What was read of it; nothing where only names are indexed."""
+    """What was read of it."""
     _, _, _, _, _, _, _, content_type, _, tags, facts, text, problem = entry
     fields = ""
     if content_type or tags or facts or problem:
@@ -209,25 +199,3 @@ def _read(entry: Entry) -> str:
 
 def _stored(value: bytes) -> str:
     return f'"{b2a_base64(value, newline=False).decode()}"'
-
-
-def visible(folded: str) -> str:
-    """No white space, which divides grams: every kind of it has a character of its own instead."""
-    return folded.replace(" ", "\0") if folded.isprintable() else folded.translate(_VISIBLE)
-
-
-def grams(folded: str) -> str:
-    """The grams of a folded name, between single spaces; none of ''."""
-    if not folded:
-        return ""
-    text = f"{NAME_END}{visible(folded)}{NAME_END}"
-    if text.isascii():
-        # Every fourth byte at once: four times as quick as a loop.
-        count = len(text) - GRAM + 1
-        raw = text.encode()
-        spread = bytearray(b" ") * (4 * count)
-        spread[0::4] = raw[:count]
-        spread[1::4] = raw[1 : count + 1]
-        spread[2::4] = raw[2:]
-        return spread[:-1].decode()
-    return " ".join([a + b + c for a, b, c in zip(text, text[1:], text[2:], strict=False)])

@@ -23,7 +23,8 @@ RENAME_NOREPLACE = 1
 
 _SYS_OPENAT2 = 437
 _SYS_CACHESTAT = 451
-_SYS_GETXATTRAT = 464
+_SYS_GETXATTRAT = ctypes.c_long(464)
+_XATTR_ARGS_BYTES = ctypes.c_size_t(16)
 _AT_SYMLINK_NOFOLLOW = 0x100
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _SYS_RENAMEAT2 = 316 if platform.machine() == "x86_64" else 276
@@ -66,17 +67,10 @@ _cachestat = ctypes.CFUNCTYPE(
 _lgetxattr = ctypes.CFUNCTYPE(
     ctypes.c_ssize_t, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t, use_errno=True
 )(("lgetxattr", _libc))
-_getxattrat = ctypes.CFUNCTYPE(
-    ctypes.c_long,
-    ctypes.c_long,
-    ctypes.c_int,
-    ctypes.c_char_p,
-    ctypes.c_uint,
-    ctypes.c_char_p,
-    ctypes.c_char_p,
-    ctypes.c_size_t,
-    use_errno=True,
-)(("syscall", _libc))
+_getxattrat = ctypes.CDLL(None, use_errno=True).syscall
+_getxattrat.restype = ctypes.c_long
+"""Called for every file of a crawl or a listing: to convert each argument by its type would take two thirds as
+long as the call. So C longs are given as such; of other numbers only 32 bits count."""
 _renameat2 = ctypes.CFUNCTYPE(
     ctypes.c_long,
     ctypes.c_long,
@@ -190,7 +184,7 @@ def statfs(fd: int) -> FilesystemFacts:
 
 
 def _knows_getxattrat() -> bool:
-    size = _getxattrat(_SYS_GETXATTRAT, -1, b"/", _AT_SYMLINK_NOFOLLOW, b"user.none", bytes(16), 16)
+    size = _getxattrat(_SYS_GETXATTRAT, -1, b"/", _AT_SYMLINK_NOFOLLOW, b"user.none", bytes(16), _XATTR_ARGS_BYTES)
     return bool(size >= 0 or ctypes.get_errno() not in (errno.ENOSYS, errno.EPERM))
 
 
@@ -216,7 +210,13 @@ class AttributeReader:
         """The value, or the error's number: that there is none is usual, and an exception would cost time."""
         if HAS_GETXATTRAT:
             size = _getxattrat(
-                _SYS_GETXATTRAT, folder_fd, name, _AT_SYMLINK_NOFOLLOW, self._attribute, self._arguments, 16
+                _SYS_GETXATTRAT,
+                folder_fd,
+                name,
+                _AT_SYMLINK_NOFOLLOW,
+                self._attribute,
+                self._arguments,
+                _XATTR_ARGS_BYTES,
             )
         else:
             path = b"/proc/self/fd/%d/%b" % (folder_fd, name)
