@@ -156,6 +156,57 @@ def test_an_object_that_changes_under_its_reader_is_never_mixed(impatient: World
     assert b"NEW?" not in body[:-VIEW_BYTES]
 
 
+def rewritten_with_the_old_time(path: str) -> None:
+    before = os.stat(path)
+    with open(path, "r+b") as file:
+        file.write(b"NEW?" * (SIZE // 4))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def cut_and_made_as_long_again(path: str) -> None:
+    os.truncate(path, SIZE // 2)
+    os.truncate(path, SIZE)
+
+
+@pytest.mark.parametrize("change", [rewritten_with_the_old_time, cut_and_made_as_long_again])
+@pytest.mark.parametrize("wanted", [None, (1_000_000, SIZE - 2)], ids=["whole", "range"])
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_slow_reader_gets_one_version_or_an_answer_that_breaks_off(
+    impatient: World,
+    tmp_path: Path,
+    change: Callable[[str], None],
+    wanted: tuple[int, int] | None,
+    version: str,
+    scheme: str,
+) -> None:
+    world = impatient
+    certificate = self_signed(tmp_path)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate, tmp_path / "key.pem")
+    with served(
+        Endpoint(world.rights, always(world.driver), SETTINGS), tls if scheme == "https" else None
+    ) as port:
+        asked = {"Host": f"127.0.0.1:{port}", **({"Range": f"bytes={wanted[0]}-{wanted[1]}"} if wanted else {})}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in world.signed("GET", TARGET, asked).items())
+        plain = socket.create_connection(("127.0.0.1", port), timeout=10)
+        with (
+            ssl.create_default_context(cafile=certificate).wrap_socket(plain, server_hostname="127.0.0.1")
+            if scheme == "https"
+            else plain as connection
+        ):
+            connection.sendall(f"GET {TARGET} HTTP/{version}\r\n{lines}\r\n".encode())
+            received = bytearray(connection.recv(1 << 16))
+            change(world.path("ada/big"))
+            with suppress(ConnectionError, ssl.SSLError):
+                while piece := connection.recv(1 << 20):
+                    received += piece
+    head, _, body = bytes(received).partition(b"\r\n\r\n")
+    assert f"content-length: {wanted[1] - wanted[0] + 1 if wanted else SIZE}".encode() in head.lower()
+    assert len(body) < SIZE - VIEW_BYTES
+    assert set(body[: max(0, len(body) - VIEW_BYTES)]) <= set(b"old!")
+
+
 def test_an_edit_of_what_was_sent_but_not_read_yet_changes_nothing(impatient: World) -> None:
     """The last megabytes may lie in the kernel's queues for as long as the reader likes."""
     world = impatient
