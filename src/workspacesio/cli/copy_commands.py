@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 
@@ -18,7 +19,7 @@ from workspacesio.client.references import READ, WRITE, Resolver
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 EPILOG = """\
 A folder typed with a final slash is meant by its contents, without it by itself:
@@ -54,7 +55,7 @@ def mv(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace, *, moves: bool) -> int:
-    *sources, target = _named(arguments.paths, moves=moves)
+    *sources, target = named(arguments.paths, moves=moves)
     patterns = Patterns(arguments.include, arguments.exclude)
     steps = plan(sources, target, recursive=arguments.recursive, patterns=patterns)
     if arguments.dry_run:
@@ -62,30 +63,38 @@ def _run(arguments: argparse.Namespace, *, moves: bool) -> int:
     progress = Progress()
     ask = not arguments.yes and sys.stdin.isatty() and sys.stderr.isatty()
     shown = Shown(progress, "moved" if moves else "copied")
-    storages = {end.storage for end in (one.end for one in [*sources, target]) if isinstance(end, Place)}
     then = _remove_source if moves else _nothing
-    try:
+    with closing(*sources, target):
         with shown:
             result = copy_all(steps, progress, overwrite=not ask, then=then, tell=shown.tell)
         if result.existing and _agreed(result.existing):
             with shown:
                 _again(result, copy_all(result.existing, progress, overwrite=True, then=then, tell=shown.tell))
+    return report(arguments, result, progress, shown)
+
+
+@contextlib.contextmanager
+def closing(*arguments: Named) -> Iterator[None]:
+    """The storage of all of them at the end, however it ends: threads that still wait for answers get none."""
+    try:
+        yield
     finally:
-        for storage in storages:
-            storage.close()
-    return _report(arguments, result, progress, shown)
+        for one in arguments:
+            if isinstance(one.end, Place):
+                one.end.storage.close()
 
 
-def _named(typed: Sequence[str], *, moves: bool) -> list[Named]:
+def named(typed: Sequence[str], *, moves: bool, writes: bool = True) -> list[Named]:
+    """What was typed, the last one to be written. Raises CommandError."""
     if len(typed) < 2:
         raise UsageError("say from where and to where: `wio cp FROM... TO`.")
     caller = sign_in.current()
     resolver = Resolver(caller, believes=False)
-    purposes = [WRITE if moves else READ] * (len(typed) - 1) + [WRITE]
+    purposes = [WRITE if moves else READ] * (len(typed) - 1) + [WRITE if writes else READ]
     found = [resolver.locate(text, purpose) for text, purpose in zip(typed, purposes, strict=True)]
     if not any(found):
         raise UsageError("all of these are local paths; one side has to be a workspace, as `wio ls` lists them.")
-    only_read = found[-1] is None and not moves
+    only_read = not writes or (found[-1] is None and not moves)
     opened = iter(places(caller, [one for one in found if one is not None], read_only=only_read))
     return [
         Named(text, os.path.expanduser(text) if one is None else next(opened))
@@ -133,18 +142,27 @@ def _remove_source(step: Copy) -> None:
         raise CommandError(f"it is copied, but stays where it was: {error.strerror}.") from error
 
 
-def _report(arguments: argparse.Namespace, result: Result, progress: Progress, shown: Shown) -> int:
+def report(
+    arguments: argparse.Namespace,
+    result: Result,
+    progress: Progress,
+    shown: Shown,
+    *,
+    more: Mapping[str, int] | None = None,
+) -> int:
+    """Says what was done; returns the exit status. `more`: other counts, by what they are of."""
     incomplete = bool(result.failed or result.existing)
     if arguments.json:
         output.print_json(
             {
                 "copied": result.copied,
                 "bytes": progress.bytes,
+                **(more or {}),
                 "failed": [{"name": one.name, "reason": one.reason} for one in result.failed],
                 "existing": [name_of(one.target) for one in result.existing],
                 "left_out": [{"name": one.name, "reason": one.reason} for one in result.left_out],
             }
         )
     else:
-        shown.end(result)
+        shown.end(result, more or {})
     return 1 if incomplete else 0

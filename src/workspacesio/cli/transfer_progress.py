@@ -12,6 +12,8 @@ from workspacesio.client.times import lasting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from workspacesio.client.copy_plan import LeftOut
     from workspacesio.client.copying import Progress, Result
 
@@ -56,13 +58,14 @@ class Shown:
             self._clear()
             print(f"wio: {output.safe(left_out.name)}: {output.safe(left_out.reason)}", file=sys.stderr)
 
-    def end(self, result: Result) -> None:
-        """What was done, and what wasn't."""
+    def end(self, result: Result, more: Mapping[str, int]) -> None:
+        """What was done, and what wasn't. `more`: other counts, by what they are of."""
         said = f"{summary(result.copied, self._progress.bytes)} {self._done}"
         seconds = time.monotonic() - self._begun
         if seconds >= 1:
             said += f" in {lasting(seconds)}, {output.size(int(self._progress.bytes / seconds))}/s"
         for count, what in (
+            *((count, what) for what, count in more.items()),
             (len(result.failed), "failed; the same command goes on with them"),
             (len(result.existing), "not overwritten"),
             (len(result.left_out), "left out"),

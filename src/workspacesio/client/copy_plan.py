@@ -114,7 +114,7 @@ def _is_folder(one: Named) -> bool:
 
 
 def _single(one: Named, base: str, target: Named) -> Copy | LeftOut:
-    end = _under(target.end, base)
+    end = end_below(target.end, base)
     if isinstance(end, LeftOut):
         return end
     if isinstance(one.end, str):
@@ -124,12 +124,12 @@ def _single(one: Named, base: str, target: Named) -> Copy | LeftOut:
 
 
 def _below(one: Named, base: str, target: Named, patterns: Patterns) -> Iterator[Copy | LeftOut]:
-    found = _local_files(one.end) if isinstance(one.end, str) else _objects(one.end)
+    found = local_files(one.end) if isinstance(one.end, str) else objects_below(one.end)
     for path, copied in found:
         if isinstance(copied, LeftOut):
             yield copied
         elif patterns.take(path):
-            end = _under(target.end, f"{base}/{path}" if base else path)
+            end = end_below(target.end, f"{base}/{path}" if base else path)
             if isinstance(end, LeftOut):
                 yield LeftOut(copied if isinstance(copied, str) else copied[0].name(), end.reason)
             elif isinstance(copied, str):
@@ -139,33 +139,31 @@ def _below(one: Named, base: str, target: Named, patterns: Patterns) -> Iterator
                 yield Copy(place, end, item.size or 0, item.etag)
 
 
-def _objects(folder: Place) -> Iterator[tuple[str, tuple[Place, Item]]]:
+def objects_below(folder: Place) -> Iterator[tuple[str, tuple[Place, Item]]]:
     """Paths below a folder. What stands for an empty folder is no object that anybody means."""
     for item in folder.walk():
         if not item.path.endswith("/"):
             yield item.path[len(folder.folder) :], (folder.at(item.path), item)
 
 
-def _local_files(folder: str) -> Iterator[tuple[str, str | LeftOut]]:
-    """Paths below a folder, with slashes. Links to files are what they point to; links to folders are left out."""
-    waiting = [""]
-    while waiting:
-        path = waiting.pop()
-        try:
-            entries = sorted(os.scandir(os.path.join(folder, path)), key=lambda entry: entry.name, reverse=True)
-        except OSError as error:
-            yield path, LeftOut(os.path.join(folder, path), f"it can't be read: {error.strerror}")
-            continue
-        files = []
-        for entry in entries:
-            below = f"{path}{entry.name}"
-            if entry.is_dir(follow_symlinks=False):
-                waiting.append(f"{below}/")
-            else:
-                files.append((below, entry))
-        for below, entry in reversed(files):
+def local_files(folder: str) -> Iterator[tuple[str, str | LeftOut]]:
+    """Paths below a folder, with slashes, in the order of S3: by their bytes, a folder's name with its slash.
+
+    Links to files are what they point to; links to folders are left out.
+    """
+    try:
+        entries = [(os.fsencode(entry.name), entry) for entry in os.scandir(folder)]
+    except OSError as error:
+        yield "", LeftOut(folder, f"it can't be read: {error.strerror}")
+        return
+    entries = [(name + b"/" if entry.is_dir(follow_symlinks=False) else name, entry) for name, entry in entries]
+    for name, entry in sorted(entries, key=lambda one: one[0]):
+        if name.endswith(b"/"):
+            for path, below in local_files(entry.path):
+                yield f"{entry.name}/{path}", below
+        else:
             reason = _not_copied(entry)
-            yield below, LeftOut(entry.path, reason) if reason else entry.path
+            yield entry.name, LeftOut(entry.path, reason) if reason else entry.path
 
 
 def _not_copied(entry: os.DirEntry[str]) -> str:
@@ -181,7 +179,7 @@ def _not_copied(entry: os.DirEntry[str]) -> str:
     return ""
 
 
-def _under(target: str | Place, path: str) -> str | Place | LeftOut:
+def end_below(target: str | Place, path: str) -> str | Place | LeftOut:
     """Where a path below a target lies; left out if its name can't be held there."""
     if isinstance(target, str):
         reason = _no_local_name(path)

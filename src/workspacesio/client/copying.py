@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
@@ -24,19 +25,30 @@ PLANNED_AHEAD = 1000
 
 
 class Progress:
-    """How far all of it is. Written by many threads, read by who shows it."""
+    """How far all of it is. Written by many threads, read by who shows it.
 
-    def __init__(self) -> None:
+    Who tells of bytes waits until they may have been sent, where `bandwidth` limits them: bytes a second.
+    """
+
+    def __init__(self, *, bandwidth: int | None = None) -> None:
         self._lock = threading.Lock()
+        self._bandwidth = bandwidth
+        self._free_at = time.monotonic()
         self.objects = self.bytes = 0
         """Done."""
         self.planned_objects = self.planned_bytes = 0
         self.is_planned = False
         """Whether what is planned is all there is."""
 
-    def told(self, count: int) -> None:
+    def told(self, count: int, *, kept: bool = False) -> None:
+        """Bytes that were sent or have come; `kept`: by an earlier attempt."""
         with self._lock:
             self.bytes += count
+            if kept or not self._bandwidth:
+                return
+            self._free_at = max(self._free_at, time.monotonic()) + count / self._bandwidth
+            pause = self._free_at - time.monotonic()
+        time.sleep(pause)
 
     def done(self) -> None:
         with self._lock:

@@ -25,11 +25,14 @@ if TYPE_CHECKING:
     class Hash(Protocol):
         def update(self, data: bytes, /) -> None: ...
 
-    Told = Callable[[int], None]
+    Told = Callable[..., None]
 
 
 def download(place: Place, target: str, *, told: Told) -> None:
-    """`told` hears of each stretch of bytes that has come. Raises CommandError; then the target is as it was."""
+    """`told` hears of each stretch of bytes that has come, `kept` where an earlier attempt had it.
+
+    Raises CommandError; then the target is as it was.
+    """
     details = place.details()
     folder = os.path.dirname(target)
     if os.path.isdir(target):
@@ -40,7 +43,7 @@ def download(place: Place, target: str, *, told: Told) -> None:
         with _opened(part) as file:
             digest = hashlib.md5(usedforsecurity=False)
             have = _kept(file, digest, details.size)
-            told(have)
+            told(have, kept=True)
             for piece in _pieces(place, have, details.etag):
                 file.write(piece)
                 digest.update(piece)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from workspacesio.client.places import Place
 
-    Told = Callable[[int], None]
+    Told = Callable[..., None]
 
 MOST_COPIED_AT_ONCE = 5 << 30
 """Of CopyObject and UploadPartCopy (Amazon S3 User Guide, "Copying objects")."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from workspacesio.client.places import Place
 
-    Told = Callable[[int], None]
+    Told = Callable[..., None]
 
 SINGLE_BYTES = 16 * MIB
 """Up to this an object is sent in one request."""
@@ -139,7 +139,7 @@ class _Parts:
             self._id = text_of(content, "InitiateMultipartUploadResult", "UploadId")
             private_files.write_json(self._written, {"upload": self._id, "part": self._part})
         for number in self._etags:
-            self._told(self._length(number))
+            self._told(self._length(number), kept=True)
 
     def send(self) -> None:
         """What is missing, a few parts at once."""

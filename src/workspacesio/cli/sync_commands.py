@@ -1,0 +1,191 @@
+"""`wio sync` and `wio diff`: two folders, one of them or both in a workspace."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from workspacesio.cli import output, passwords
+from workspacesio.cli.arguments import add_workspace
+from workspacesio.cli.copy_commands import closing, named, report
+from workspacesio.cli.file_arguments import byte_count
+from workspacesio.cli.transfer_progress import Shown, summary
+from workspacesio.client.comparing import File, Pair, differs, pairs
+from workspacesio.client.copy_plan import Copy, LeftOut, Named, Patterns, end_below
+from workspacesio.client.copying import Progress, Result, copy_all, name_of
+from workspacesio.client.errors import CommandError, UsageError
+from workspacesio.client.places import Item, Place
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+EPILOG = """\
+  wio sync ./results data/results             makes the second like the first; what is equal stays
+  wio sync --delete data/plates ./plates      and deletes what the first doesn't have
+Equal is what has the same size and is no younger than its copy; --checksum compares contents instead."""
+
+
+def sync_arguments(parser: argparse.ArgumentParser) -> None:
+    add_workspace(parser, "paths", metavar="FOLDER", nargs=2, help="from where, and to where")
+    parser.add_argument("--delete", action="store_true", help="delete there what isn't here")
+    _which(parser)
+    parser.add_argument(
+        "--bandwidth", type=byte_count, metavar="SIZE", help="so many bytes a second at most: 10MB"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    parser.add_argument("-y", "--yes", action="store_true", help="overwrite and delete without asking")
+    parser.add_argument("--json", action="store_true", help="print JSON at the end")
+    parser.epilog = EPILOG
+
+
+def diff_arguments(parser: argparse.ArgumentParser) -> None:
+    add_workspace(parser, "paths", metavar="FOLDER", nargs=2, help="two folders, at least one in a workspace")
+    _which(parser)
+    parser.epilog = (
+        "`<` stands before what only the first has, `>` only the second, `!` what differs. Exit status 1: some do."
+    )
+
+
+def _which(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--checksum", action="store_true", help="compare contents where both sides know an MD5")
+    parser.add_argument("--include", action="append", default=[], metavar="PATTERN", help="only names like this")
+    parser.add_argument("--exclude", action="append", default=[], metavar="PATTERN", help="no names like this")
+
+
+class _Work:
+    """What is to be done, in two steps: copies as they are found, and what is surplus, all of it, afterwards."""
+
+    def __init__(self, arguments: argparse.Namespace, source: Named, target: Named) -> None:
+        self._checksum = arguments.checksum
+        self._pairs = pairs(source.end, target.end, Patterns(arguments.include, arguments.exclude))
+        self._target = target.end
+        self.surplus: list[tuple[str, File]] = []
+        self.overwritten = self.equal = 0
+
+    def copies(self) -> Iterator[Copy | LeftOut]:
+        for pair in self._pairs:
+            if isinstance(pair, LeftOut):
+                yield pair
+            elif pair.source is None:
+                assert pair.target is not None
+                self.surplus.append((pair.path, pair.target))
+            elif pair.target is None or _is_to_be_copied(pair, by_content=self._checksum):
+                self.overwritten += pair.target is not None
+                end = end_below(self._target, pair.path)
+                if isinstance(end, LeftOut):
+                    yield LeftOut(name_of(pair.source.end), end.reason)
+                else:
+                    yield Copy(pair.source.end, end, pair.source.size, pair.source.etag)
+            else:
+                self.equal += 1
+
+
+def _is_to_be_copied(pair: Pair, *, by_content: bool) -> bool:
+    assert pair.source is not None
+    assert pair.target is not None
+    try:
+        return differs(pair.source, pair.target, by_content=by_content)
+    except OSError:  # said when it is copied
+        return True
+
+
+def sync(arguments: argparse.Namespace) -> int:
+    """`wio sync`; exit status 1 where something could not be done."""
+    source, target = named(arguments.paths, moves=False)
+    _check(source, target)
+    work = _Work(arguments, source, target)
+    with closing(source, target):
+        if arguments.dry_run:
+            return _say_what_would_be(work, delete=arguments.delete)
+        progress = Progress(bandwidth=arguments.bandwidth)
+        shown = Shown(progress, "copied")
+        with shown:
+            result = copy_all(work.copies(), progress, overwrite=True, tell=shown.tell)
+        deleted = _delete_surplus(arguments, work, result, target) if arguments.delete and work.surplus else 0
+        return report(arguments, result, progress, shown, more={"equal": work.equal, "deleted": deleted})
+
+
+def _check(source: Named, target: Named) -> None:
+    """Raises UsageError, CommandError: a source that isn't there must not empty the target."""
+    if isinstance(source.end, str) and not os.path.isdir(source.end):
+        raise CommandError(f"there is no folder {source.typed!r} here.")
+    if isinstance(source.end, Place):
+        if not source.is_folder():
+            raise CommandError(f"there is no folder {source.end.name()}.")
+        if isinstance(target.end, Place) and source.end.workspace["id"] == target.end.workspace["id"]:
+            one, other = source.end.folder, target.end.folder
+            if one.startswith(other) or other.startswith(one):
+                raise UsageError(f"{source.typed!r} and {target.typed!r} lie in each other.")
+    if isinstance(target.end, str) and os.path.exists(target.end) and not os.path.isdir(target.end):
+        raise UsageError(f"{target.typed!r} is no folder.")
+
+
+def _say_what_would_be(work: _Work, *, delete: bool) -> int:
+    objects = size = 0
+    for step in work.copies():
+        if isinstance(step, LeftOut):
+            print(f"left out: {output.safe(step.name)}: {output.safe(step.reason)}")
+            continue
+        objects, size = objects + 1, size + step.size
+        print(f"{output.safe(name_of(step.source))} -> {output.safe(name_of(step.target))}")
+    gone = work.surplus if delete else []
+    for _, file in gone:
+        print(f"delete {output.safe(name_of(file.end))}")
+    deleted = f"; {summary(len(gone), sum(file.size for _, file in gone))} deleted" if delete else ""
+    print(f"{summary(objects, size)} would be copied{deleted}; {work.equal:,} equal.", file=sys.stderr)
+    return 0
+
+
+def _delete_surplus(arguments: argparse.Namespace, work: _Work, result: Result, target: Named) -> int:
+    """How many. Nothing goes where not all of the source could be read or copied."""
+    if result.left_out or result.failed:
+        print("wio: nothing is deleted, for not all of the source could be copied.", file=sys.stderr)
+        return 0
+    size = sum(file.size for _, file in work.surplus)
+    question = f"Delete {summary(len(work.surplus), size)} in {output.safe(target.typed)}, for ever?"
+    if not arguments.yes and not passwords.agreed(question):
+        print("wio: nothing is deleted.", file=sys.stderr)
+        return 0
+    problems = _delete(target.end, work.surplus)
+    result.failed += [LeftOut(*problem.split(": ", 1)) for problem in problems]
+    return len(work.surplus) - len(problems)
+
+
+def _delete(target: str | Place, surplus: Sequence[tuple[str, File]]) -> list[str]:
+    if isinstance(target, Place):
+        return target.remove_all([Item(f"{target.folder}{path}", file.size) for path, file in surplus])
+    problems = []
+    for _, file in surplus:
+        try:
+            os.unlink(str(file.end))
+        except OSError as error:
+            problems.append(f"{file.end}: {error.strerror}")
+    return problems
+
+
+def diff(arguments: argparse.Namespace) -> int:
+    """`wio diff`; exit status 1 where something differs."""
+    source, target = named(arguments.paths, moves=False, writes=False)
+    found = 0
+    with closing(source, target):
+        for pair in pairs(source.end, target.end, Patterns(arguments.include, arguments.exclude)):
+            if isinstance(pair, LeftOut):
+                print(f"wio: {output.safe(pair.name)}: {output.safe(pair.reason)}", file=sys.stderr)
+            elif pair.source is None or pair.target is None or _differ(pair, by_content=arguments.checksum):
+                sign = ">" if pair.source is None else "<" if pair.target is None else "!"
+                print(f"{sign} {output.safe(pair.path)}")
+            else:
+                continue
+            found = 1
+    return found
+
+
+def _differ(pair: Pair, *, by_content: bool) -> bool:
+    """Sizes, or contents where they are compared; which of them is younger says nothing of them being equal."""
+    assert pair.source is not None
+    assert pair.target is not None
+    if by_content:
+        return _is_to_be_copied(pair, by_content=True)
+    return pair.source.size != pair.target.size
