@@ -52,9 +52,10 @@ def token_arguments(parser: argparse.ArgumentParser) -> None:
     _request_arguments(parser)
     parser.add_argument(
         "--format",
-        choices=("env", "json", "process"),
+        choices=("env", "fish", "powershell", "json", "process"),
         default="env",
-        help="lines for a shell's eval, JSON, or what credential_process in an AWS file reads (default: env)",
+        help="lines for a shell's eval, for fish, for PowerShell's Invoke-Expression, JSON, or what "
+        "credential_process in an AWS file reads (default: env)",
     )
     parser.add_argument("--json", dest="format", action="store_const", const="json", help="as --format json")
 
@@ -65,9 +66,9 @@ def token(arguments: argparse.Namespace) -> None:
     # A list of everything reached is true only when it is asked for now; the keys themselves follow live rights.
     lists_all = arguments.format == "json" and not arguments.workspaces
     issued = credential(caller, _request(arguments), fresh=arguments.fresh or lists_all)
-    if arguments.format == "env":
+    if arguments.format in _SHELLS:
         for name, value in aws_environment(issued).items():
-            print(f"export {name}={_shell_quoted(value)}")
+            print(_SHELLS[arguments.format](name, value))
         return
     from workspacesio.cli.output import print_json
 
@@ -198,3 +199,11 @@ def _name(workspace: Any) -> str:
 def _shell_quoted(value: str) -> str:
     safe = value.isascii() and value.replace("-", "").replace("_", "").replace(".", "").isalnum()
     return value if safe else "'" + value.replace("'", "'\"'\"'") + "'"
+
+
+_SHELLS = {
+    "env": lambda name, value: f"export {name}={_shell_quoted(value)}",
+    # In single quotes fish knows two escapes, PowerShell one.
+    "fish": lambda name, value: "set -gx {} '{}'".format(name, value.replace("\\", "\\\\").replace("'", "\\'")),
+    "powershell": lambda name, value: "$env:{} = '{}'".format(name, value.replace("'", "''")),
+}

@@ -47,6 +47,11 @@ def make_private_dir(path: str) -> None:
 
 
 def write_json(path: str, value: Any) -> None:
+    """As `write_text`."""
+    write_text(path, json.dumps(value))
+
+
+def write_text(path: str, text: str) -> None:
     """Replace a private file. Raises CommandError with the reason where that fails."""
     make_private_dir(os.path.dirname(path))
     temporary = f"{path}.{os.getpid()}.tmp"
@@ -55,7 +60,7 @@ def write_json(path: str, value: Any) -> None:
             os.unlink(temporary)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(value, file)
+            file.write(text)
             file.flush()
             os.fsync(descriptor)
         os.replace(temporary, path)

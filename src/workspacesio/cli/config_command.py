@@ -1,0 +1,187 @@
+"""`wio config TOOL`: settings for other tools, with keys that renew themselves where the tool can ask for them.
+
+Formats: "Configuration and credential file settings" and "Process credential provider" of the AWS SDKs and Tools
+Reference Guide; rclone.org/s3; DuckDB's "S3 API support"; `mc` (MC_HOST_…); s3cmd's .s3cfg.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import shutil
+import sys
+import urllib.parse
+
+from workspacesio.cli import output
+from workspacesio.cli.arguments import add_workspace
+from workspacesio.client import private_files, sign_in
+from workspacesio.client.credentials import credential
+from workspacesio.client.errors import CommandError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+TOOLS = ("aws", "rclone", "duckdb", "mc", "s3cmd")
+RENEWING = frozenset({"aws", "rclone", "duckdb"})
+EPILOG = """\
+  wio config aws plates --write       a profile for aws, boto3 and every AWS SDK: aws s3 ls --profile wio-plates …
+  wio config rclone --write           a remote for rclone, with that profile: rclone lsf wio:BUCKET/PREFIX/
+aws, rclone and duckdb ask for new keys by themselves; what is printed for mc and s3cmd ends with its keys.
+`wio path plates` tells bucket and prefix."""
+
+
+def config_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("tool", choices=TOOLS, help="for which tool")
+    add_workspace(parser, "workspaces", nargs="*", help="what its keys are narrowed to (default: all of the node)")
+    parser.add_argument("--node", metavar="NODE", help="the node, where you reach more than one")
+    parser.add_argument("--read-only", action="store_true", help="only for reading")
+    parser.add_argument("--profile", metavar="NAME", help="its name (default: wio, or wio-WORKSPACE)")
+    parser.add_argument("--write", action="store_true", help="write it to the tool's file instead of printing it")
+    parser.epilog = EPILOG
+
+
+def config(arguments: argparse.Namespace) -> None:
+    """`wio config`."""
+    if arguments.write and arguments.tool not in ("aws", "rclone"):
+        raise UsageError(f"what {arguments.tool} takes can be printed only; leave out --write.")
+    request = {
+        "workspaces": arguments.workspaces,
+        "node": arguments.node,
+        "read_only": arguments.read_only,
+        "duration_seconds": None,
+    }
+    issued = credential(sign_in.current(), request)
+    profile = arguments.profile or _profile(arguments.workspaces)
+    if not profile.replace("-", "").replace("_", "").replace(".", "").isalnum():
+        raise UsageError(
+            f"{profile!r} can't be the name of a profile; give one of letters and digits: --profile NAME."
+        )
+    sections = {
+        "aws": _aws(profile, issued, _command(arguments, issued)),
+        "rclone": _rclone(profile, issued),
+    }
+    if arguments.tool == "duckdb":
+        print(_duckdb(profile, issued))
+    elif arguments.tool == "mc":
+        print(_mc(profile, issued))
+    elif arguments.tool == "s3cmd":
+        print(_s3cmd(issued), end="")
+    elif not arguments.write:
+        print(sections[arguments.tool], end="")
+    else:
+        for tool in dict.fromkeys(("aws", arguments.tool)):  # rclone takes its keys from the profile of aws
+            path = _file_of(tool)
+            _write_section(path, sections[tool])
+            print(f"{output.safe(path)} has {_header(sections[tool])} now.")
+        return
+    if arguments.tool in RENEWING and arguments.tool != "aws":
+        print(
+            f"It takes its keys from a profile: `wio config aws … --profile {profile} --write`.", file=sys.stderr
+        )
+
+
+def _profile(workspaces: list[str]) -> str:
+    names = [one.strip("/").rpartition("/")[2].rpartition(":")[2] for one in workspaces]
+    return "-".join(["wio", *names])
+
+
+def _command(arguments: argparse.Namespace, issued: dict[str, Any]) -> str:
+    """What an SDK runs to get keys; it splits at blanks, and takes double quotes as a shell does."""
+    wio = shutil.which(sys.argv[0]) or os.path.abspath(sys.argv[0])
+    words = [wio, "token", "--format", "process", "--node", issued["node"]]
+    words += [*(["--read-only"] if arguments.read_only else []), *arguments.workspaces]
+    return " ".join(f'"{word}"' if shlex.quote(word) != word else word for word in words)
+
+
+def _aws(profile: str, issued: dict[str, Any], command: str) -> str:
+    return (
+        f"[profile {profile}]\n"
+        f"credential_process = {command}\n"
+        f"endpoint_url = {issued['endpoint']}\n"
+        f"region = {issued['region']}\n"
+        "s3 =\n"
+        "  addressing_style = path\n"
+    )
+
+
+def _rclone(profile: str, issued: dict[str, Any]) -> str:
+    return (
+        f"[{profile}]\n"
+        "type = s3\n"
+        "provider = Other\n"
+        "env_auth = true\n"
+        f"profile = {profile}\n"
+        f"endpoint = {issued['endpoint']}\n"
+        f"region = {issued['region']}\n"
+        "force_path_style = true\n"
+        "no_check_bucket = true\n"
+    )
+
+
+def _duckdb(profile: str, issued: dict[str, Any]) -> str:
+    address = urllib.parse.urlsplit(issued["endpoint"])
+    return (
+        "INSTALL httpfs; INSTALL aws; LOAD httpfs; LOAD aws;\n"
+        f"CREATE OR REPLACE SECRET {profile.replace('-', '_').replace('.', '_')} (\n"
+        "    TYPE s3, PROVIDER credential_chain, CHAIN 'process', REFRESH auto,\n"
+        f"    PROFILE '{profile}', REGION '{issued['region']}',\n"
+        f"    ENDPOINT '{address.netloc}', URL_STYLE 'path', USE_SSL {str(address.scheme == 'https').lower()}\n"
+        ");"
+    )
+
+
+def _mc(profile: str, issued: dict[str, Any]) -> str:
+    from workspacesio.cli.mc_command import host_value
+
+    name = profile.replace("-", "_").replace(".", "_")
+    return f"export MC_HOST_{name}={shlex.quote(host_value(issued))}"
+
+
+def _s3cmd(issued: dict[str, Any]) -> str:
+    address = urllib.parse.urlsplit(issued["endpoint"])
+    return (
+        "[default]\n"
+        f"access_key = {issued['access_key_id']}\n"
+        f"secret_key = {issued['secret_access_key']}\n"
+        f"access_token = {issued['session_token']}\n"
+        f"host_base = {address.netloc}\n"
+        f"host_bucket = {address.netloc}\n"
+        f"bucket_location = {issued['region']}\n"
+        f"use_https = {address.scheme == 'https'}\n"
+    )
+
+
+def _file_of(tool: str) -> str:
+    if tool == "aws":
+        return os.environ.get("AWS_CONFIG_FILE") or os.path.expanduser("~/.aws/config")
+    return os.environ.get("RCLONE_CONFIG") or os.path.expanduser("~/.config/rclone/rclone.conf")
+
+
+def _header(section: str) -> str:
+    return section.partition("\n")[0]
+
+
+def _write_section(path: str, section: str) -> None:
+    """Put a section in place of the one with its header, or behind all others, which stay as they are.
+
+    Raises CommandError.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            lines = file.read().splitlines(keepends=True)
+    except FileNotFoundError:
+        lines = []
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"{path} can't be read ({error}); nothing is changed.") from error
+    header = _header(section)
+    begin = next((index for index, line in enumerate(lines) if line.strip() == header), len(lines))
+    end = next(
+        (index for index in range(begin + 1, len(lines)) if lines[index].lstrip().startswith("[")), len(lines)
+    )
+    before, after = "".join(lines[:begin]), "".join(lines[end:])
+    if before and not before.endswith("\n"):
+        before += "\n"
+    # Where somebody keeps such files elsewhere, behind a link, they stay there.
+    private_files.write_text(os.path.realpath(path), before + section + ("\n" if after else "") + after)
