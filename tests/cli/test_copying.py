@@ -124,6 +124,8 @@ def test_where_things_go(ada: Person, data: str, here: str) -> None:
         f"{data}/x/a.csv",
         f"{data}/x/b.csv",
     }
+    for contents in ("res/.", "res/sub/.."):
+        assert goes(f"{here}/{contents}", f"{data}/x/") == {f"{data}/x/{path}" for path in new}
     assert goes(f"{here}/res/", data, "--include", "*.csv", "--exclude", "sub/*") == {f"{data}/a.csv"}
     ada.wio("cp", "-r", f"{here}/res", f"{data}/")
     assert goes(f"{data}/res", here) == {f"{here}/{path}" for path in into}
@@ -149,6 +151,10 @@ def test_wrong_usage_copies_nothing(ada: Person, data: str, here: str) -> None:
         assert done.stderr.count("\n") == 1
     assert "there is no file" in ada.refused("cp", f"{here}/nope", f"{data}/")
     assert f"there is no {data}/nope" in ada.refused("cp", f"{data}/nope", here)
+    for command in (("cp", "-r"), ("mv", "-r")):
+        assert f"there is no {data}/nope/" in ada.refused(*command, f"{data}/nope/", here)
+    for command in ("find", "tree", "ls"):
+        assert f"there is no {data}/nope/" in ada.refused(command, f"{data}/nope/")
     assert "no workspace 'nope/x'" in ada.refused("cp", f"{here}/a", "nope/x")
     assert ada.json("ls", "-r", data) == []
 
@@ -200,6 +206,7 @@ def test_within_a_node_and_between_nodes(served: Service, ada: Person, data: str
     write(ada, f"{here}/a/small.csv", b"small")
     write(ada, f"{here}/a/big.bin", BIG)
     ada.wio("cp", "-r", f"{here}/a/", f"{data}/a")
+    assert "can't be copied to itself" in ada.run("mv", "-r", f"{data}/a", data).stderr
     ada.wio("cp", "-r", f"{data}/a", f"{data}/b/")
     assert [one["path"] for one in ada.json("ls", "-r", f"{data}/b")] == ["b/a/big.bin", "b/a/small.csv"]
     ada.wio("cp", "-r", f"{data}/a", "away/")
@@ -398,7 +405,21 @@ def through_name(ada: Person, data: str, here: str) -> Iterator[str]:
     workspace, issued = ada.json("workspace", "show", data), ada.json("token", data)
     with NodeStorage(lambda _: issued) as storage:
         place = Place(Located(workspace, data, "one"), storage)
-        yield part_path(place, place.details(), whole(ada, f"{here}/down"))
+        details = place.details()
+        yield part_path(place, whole(ada, f"{here}/down"), details.size, details.etag)
+
+
+def test_an_object_that_was_replaced_since_it_was_listed(ada: Person, data: str, here: str) -> None:
+    from workspacesio.client.downloads import download
+
+    ada.wio("pipe", f"{data}/one", stdin="as it is now")
+    workspace, issued = ada.json("workspace", "show", data), ada.json("token", data)
+    with NodeStorage(lambda _: issued) as storage:
+        place = Place(Located(workspace, data, "one"), storage)
+        etag = '"d41d8cd98f00b204e9800998ecf8427f"'
+        download(place, whole(ada, f"{here}/down"), size=3, etag=etag, told=lambda *_, **__: None)
+    assert read(ada, f"{here}/down") == b"as it is now"
+    assert below(whole(ada, here)) == {"down"}
 
 
 def test_a_file_that_goes_on_changing(ada: Person, data: str, here: str) -> None:

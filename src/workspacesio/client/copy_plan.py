@@ -65,7 +65,7 @@ class Named:
 
     @property
     def by_contents(self) -> bool:
-        return self.typed.endswith(("/", os.sep)) or self.typed in (".", "..")
+        return self.typed.endswith(("/", os.sep)) or os.path.basename(self.typed) in (".", "..")
 
     def is_folder(self) -> bool:
         return os.path.isdir(self.end) if isinstance(self.end, str) else self.end.is_folder()
@@ -107,6 +107,7 @@ def _copies(
 def _is_folder(one: Named) -> bool:
     """Raises CommandError where there is nothing of that name."""
     if not isinstance(one.end, str):
+        one.end.check_there()
         return one.end.is_folder()
     if not os.path.exists(one.end):
         raise CommandError(f"there is no file {one.typed!r} here.")
@@ -209,8 +210,7 @@ def _check_not_inside(source: Named, target: Named) -> None:
         raise UsageError("both are local; use cp.")
     if isinstance(one, str) or isinstance(other, str):
         return
-    same = one.workspace["id"] == other.workspace["id"]
-    if same and other.folder.startswith(one.folder):
+    if one.is_beside(other) and other.key(other.folder).startswith(one.key(one.folder)):
         raise UsageError(f"{target.typed!r} lies in {source.typed!r}, and a folder can't be copied into itself.")
 
 

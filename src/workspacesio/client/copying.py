@@ -142,7 +142,7 @@ def _copy(step: Copy, progress: Progress, *, overwrite: bool) -> None:
     else:
         if not overwrite and os.path.lexists(step.target):
             raise Exists(f"{step.target} exists already; add --yes to overwrite it.")
-        download(step.source, step.target, told=progress.told)
+        download(step.source, step.target, size=step.size, etag=step.etag, told=progress.told)
 
 
 def name_of(end: str | Place) -> str:

@@ -15,6 +15,7 @@ from typing import BinaryIO, Protocol
 from workspacesio.client import objects
 from workspacesio.client.errors import CommandError
 from workspacesio.client.s3_requests import S3Refused
+from workspacesio.client.signature import Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,28 +29,38 @@ if TYPE_CHECKING:
     Told = Callable[..., None]
 
 
-def download(place: Place, target: str, *, told: Told) -> None:
-    """`told` hears of each stretch of bytes that has come, `kept` where an earlier attempt had it.
+def download(place: Place, target: str, *, size: int, etag: str, told: Told) -> None:
+    """`size` and `etag`: as they were listed; an object that was replaced since then comes as it is now.
 
+    `told` hears of each stretch of bytes that has come, `kept` where an earlier attempt had it.
     Raises CommandError; then the target is as it was.
     """
-    details = place.details()
-    folder = os.path.dirname(target)
     if os.path.isdir(target):
         raise CommandError(f"{target} is a folder here, and {place.name()} is an object; move one of them away.")
-    part = part_path(place, details, target)
     try:
-        os.makedirs(folder or ".", exist_ok=True)
+        _download(place, target, size, etag, told)
+    except objects.Replaced:
+        with contextlib.suppress(OSError):
+            os.unlink(part_path(place, target, size, etag))
+        details = place.details()
+        _download(place, target, details.size, details.etag, told)
+
+
+def _download(place: Place, target: str, size: int, etag: str, told: Told) -> None:
+    part = part_path(place, target, size, etag)
+    try:
+        os.makedirs(os.path.dirname(part) or ".", exist_ok=True)
         with _opened(part) as file:
             digest = hashlib.md5(usedforsecurity=False)
-            have = _kept(file, digest, details.size)
+            have = _kept(file, digest, size if etag else 0)
             told(have, kept=True)
-            for piece in _pieces(place, have, details.etag):
+            details, pieces = _content(place, have, size, etag)
+            for piece in pieces:
                 file.write(piece)
                 digest.update(piece)
                 told(len(piece))
             file.flush()
-            _check(place, file, details, digest.hexdigest())
+            _check(place, file, size, details, digest.hexdigest())
             _take_time(file, details.modified)
         os.replace(part, target)
     except OSError as error:
@@ -57,10 +68,10 @@ def download(place: Place, target: str, *, told: Told) -> None:
         raise CommandError(f"{target} can't be written: {error.strerror}.{left}") from error
 
 
-def part_path(place: Place, details: objects.Details, target: str) -> str:
+def part_path(place: Place, target: str, size: int, etag: str) -> str:
     """Where the bytes of an object are kept until they are all there."""
     folder, name = os.path.split(target)
-    told = "\0".join([place.bucket, place.key(), details.etag, str(details.size), name])
+    told = "\0".join([place.bucket, place.key(), etag, str(size), name])
     mark = hashlib.sha256(told.encode(errors="surrogateescape")).hexdigest()[:24]
     return os.path.join(folder, f".wio-{mark}.part")
 
@@ -91,23 +102,34 @@ def _kept(file: BinaryIO, digest: Hash, size: int) -> int:
     return have
 
 
-def _pieces(place: Place, begin: int, etag: str) -> Iterator[bytes]:
+def _content(place: Place, have: int, size: int, etag: str) -> tuple[objects.Details, Iterator[bytes]]:
+    if have and have == size:
+        return place.details(), iter(())
+    request = Request("GET", place.bucket, place.key())
     try:
-        yield from objects.content(place.storage, place.bucket, place.key(), begin=begin, etag=etag)
+        details, pieces = objects.open_content(place.storage, request, objects.Span(have, None, etag))
     except S3Refused as refused:
-        if refused.status == 416:  # all of it is there
-            return
         raise place.refusal(refused) from refused
+    return details, _named(place, pieces)
+
+
+def _named(place: Place, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same; what goes wrong says of which object."""
+    try:
+        yield from pieces
+    except S3Refused as refused:
+        raise place.refusal(refused) from refused
+    except objects.Replaced:
+        raise
     except CommandError as error:
         raise CommandError(f"{place.name()}: {error}") from error
 
 
-def _check(place: Place, file: BinaryIO, details: objects.Details, digest: str) -> None:
+def _check(place: Place, file: BinaryIO, size: int, details: objects.Details, digest: str) -> None:
     """Compared is the length, and the ETag where it is the MD5 of the content, as after a single upload."""
-    size = os.fstat(file.fileno()).st_size
     etag = details.etag.strip('"')
     is_md5 = len(etag) == 32 and all(one in "0123456789abcdef" for one in etag) and not details.is_encrypted
-    if size != details.size or (is_md5 and etag != digest):
+    if os.fstat(file.fileno()).st_size != size or (is_md5 and etag != digest):
         file.truncate(0)
         raise CommandError(f"{place.name()} did not come as it is stored; copy it again.")
 

@@ -23,12 +23,16 @@ PIECE_BYTES = 1 << 20
 PAGE_KEYS = 1000
 
 
+class Replaced(CommandError):
+    """The object isn't the one that was asked for any more."""
+
+
 class Details:
     """What is stored with an object. `modified`: RFC 3339. `metadata`: its writer's own, by lower-case name."""
 
     __slots__ = ("content_type", "etag", "is_encrypted", "metadata", "modified", "size")
 
-    def __init__(self, headers: Message[str, str]) -> None:
+    def __init__(self, headers: Message[str, str] | dict[str, str]) -> None:
         self.size = int(headers.get("Content-Length", 0))
         self.etag = headers.get("ETag", "")
         self.modified = _moment(headers.get("Last-Modified", ""))
@@ -113,15 +117,43 @@ def content(
     first: int | None = None,
     patience: float = PATIENCE_SECONDS,
 ) -> Iterator[bytes]:
-    """An object's bytes from `begin` on, or its `first` ones, in pieces; goes on where a connection broke off.
+    """As `open_content`, without what is stored with the object."""
+    span = Span(begin, first, etag)
+    yield from open_content(storage, Request("GET", bucket, key), span, patience=patience)[1]
 
-    Raises CommandError if it isn't, or isn't any more, the one of `etag`: no mixture of two versions is given out.
+
+class Span:
+    """The bytes from `begin` on, up to the `first` ones, of the object with this ETag, "" for any."""
+
+    __slots__ = ("begin", "etag", "first")
+
+    def __init__(self, begin: int = 0, first: int | None = None, etag: str = "") -> None:
+        self.begin = begin
+        self.first = first
+        self.etag = etag
+
+
+def open_content(
+    storage: NodeStorage, request: Request, span: Span, *, patience: float = PATIENCE_SECONDS
+) -> tuple[Details, Iterator[bytes]]:
+    """What is stored with an object, and its bytes in pieces, gone on with where a connection breaks off.
+
+    The size is that of what comes. Raises, also while pieces are taken, CommandError if the object isn't, or isn't
+    any more, the one of the ETag: no mixture of two versions is given out.
     """
-    failing_since = 0.0
-    while first is None or begin < first:
-        answer = _from(storage, Request("GET", bucket, key), begin, first, etag)
-        if answer is None:
-            return
+    if span.first is not None and span.begin >= span.first:
+        return Details({}), iter(())
+    answer = _from(storage, request, span)
+    if answer is None:
+        return Details({}), iter(())
+    return Details(answer.headers), _pieces(storage, request, span, answer, patience)
+
+
+def _pieces(
+    storage: NodeStorage, request: Request, span: Span, answer: http.client.HTTPResponse | None, patience: float
+) -> Iterator[bytes]:
+    begin, failing_since = span.begin, 0.0
+    while answer is not None:
         etag = answer.headers.get("ETag", "")
         end = begin + int(answer.headers.get("Content-Length", 0))
         try:
@@ -140,23 +172,23 @@ def content(
         finally:
             if not answer.isclosed():
                 storage.disconnect()  # whoever read had enough
+        answer = _from(storage, request, Span(begin, span.first, etag))
 
 
-def _from(
-    storage: NodeStorage, request: Request, begin: int, first: int | None, etag: str
-) -> http.client.HTTPResponse | None:
+def _from(storage: NodeStorage, request: Request, span: Span) -> http.client.HTTPResponse | None:
     """The answer from a byte on; None for an object that has none."""
-    if begin or first is not None:
-        request.headers["Range"] = f"bytes={begin}-{'' if first is None else first - 1}"
-    if etag:
-        request.headers["If-Match"] = etag
+    if span.begin or span.first is not None:
+        last = "" if span.first is None else span.first - 1
+        request.headers["Range"] = f"bytes={span.begin}-{last}"
+    if span.etag:
+        request.headers["If-Match"] = '"' + span.etag.strip('"') + '"'
     try:
         return storage.open(request)
     except S3Refused as refused:
-        if refused.status == 416 and not begin:
+        if refused.status == 416 and not span.begin:
             return None
         if refused.status == 412:
-            raise CommandError("it was replaced while it was read; read it again.") from refused
+            raise Replaced("it was replaced while it was read; read it again.") from refused
         raise
 
 

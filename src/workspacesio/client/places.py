@@ -54,6 +54,10 @@ class Place:
     def bucket(self) -> str:
         return str(self.workspace["bucket"])
 
+    def is_beside(self, other: Place) -> bool:
+        """Whether both lie in one bucket, so that their keys tell which lies where."""
+        return (self.workspace["node"], self.bucket) == (other.workspace["node"], other.bucket)
+
     def key(self, path: str | None = None) -> str:
         """Of a path in the workspace; without one, of this place."""
         return f"{self.workspace['prefix']}{self.path if path is None else path}"
@@ -69,7 +73,15 @@ class Place:
 
     def is_folder(self) -> bool:
         """Whether anything lies below it; what was typed with a final slash is meant as one."""
-        if self.path == self.folder or self._shared_below() is not None:
+        return self.path == self.folder or self._holds_something()
+
+    def check_there(self) -> None:
+        """Raises CommandError where this is to be a folder, and nothing lies in it; an empty one must be stored."""
+        if self.path and self.is_folder() and not self._holds_something():
+            self.at(self.folder).details()
+
+    def _holds_something(self) -> bool:
+        if self._shared_below() is not None:
             return True
         try:
             page = objects.list_page(self.storage, self.bucket, self.key(self.folder), limit=1)

@@ -27,6 +27,8 @@ COPIED_PART = 1 << 30
 
 def copy(source: Place, target: Place, *, told: Told, overwrite: bool) -> None:
     """With its content type and metadata. Raises CommandError, Exists."""
+    if source.is_beside(target) and source.key() == target.key():  # to move it would delete it
+        raise CommandError("it can't be copied to itself.")
     details = source.details()
     try:
         if not overwrite:
