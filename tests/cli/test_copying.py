@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -379,6 +380,37 @@ def test_a_download_that_was_killed_goes_on(served: Service, ada: Person, data: 
     assert told["copied"] == 1
     assert read(ada, f"{here}/down") == BIG * 4
     assert below(whole(ada, here)) == {"big", "down"}
+
+
+def test_interrupted_by_the_keyboard_it_ends_at_once(ada: Person, data: str, here: str) -> None:
+    for number in range(8):
+        write(ada, f"{here}/many/{number}", b"")
+        os.truncate(whole(ada, f"{here}/many/{number}"), 300_000_000)
+    kept = whole(ada, ".cache/workspacesio/uploads")
+    for command in (
+        ("cp", "-r", f"{here}/many/", f"{data}/"),
+        ("sync", "--bandwidth", "50kB", f"{here}/many", data),
+    ):
+        shutil.rmtree(kept, ignore_errors=True)
+        running = subprocess.Popen(["wio", *command], env=ada.env(), cwd=ada.home, stderr=subprocess.PIPE)
+        deadline = time.monotonic() + 30
+        while not os.path.isdir(kept) or len(os.listdir(kept)) < 8:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        running.send_signal(signal.SIGINT)
+        begun = time.monotonic()
+        _, said = running.communicate(timeout=60)
+        assert (running.returncode, said) == (130, b"")
+        assert time.monotonic() - begun < 8
+    assert ada.json("ls", "-r", data) == []
+
+
+def test_many_large_files_need_few_connections(ada: Person, data: str, here: str) -> None:
+    for number in range(40):
+        write(ada, f"{here}/{number}", b"")
+        os.truncate(whole(ada, f"{here}/{number}"), uploads.SINGLE_BYTES + 1)
+    limited = ada.shell("bash", "-c", f"ulimit -n 110; wio cp -r {here}/ {data}/")
+    assert (limited.returncode, "40 objects" in limited.stderr) == (0, True), limited.stderr
 
 
 def test_a_damaged_part_is_noticed(ada: Person, data: str, here: str) -> None:

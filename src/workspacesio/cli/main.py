@@ -11,6 +11,9 @@ import sys
 from workspacesio.cli import registry
 from workspacesio.client.errors import CommandError, UsageError
 
+THREADS_SECONDS = 3.0
+"""For so long ^C waits for what is under way to be broken off."""
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns its exit status. Errors are one sentence on standard error."""
@@ -33,11 +36,28 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
+        _end_threads()
         return 130
     except OSError as error:
         print(f"wio: {error.strerror or error}: {error.filename or 'standard output'}.", file=sys.stderr)
         return 1
     return status
+
+
+def _end_threads() -> None:
+    """The interpreter waits for threads, but ^C doesn't wait for one that connects to what never answers."""
+    import threading
+    import time
+
+    deadline = time.monotonic() + THREADS_SECONDS
+    try:
+        for thread in threading.enumerate():
+            if thread is not threading.current_thread() and not thread.daemon:
+                thread.join(max(0.0, deadline - time.monotonic()))
+                if thread.is_alive():
+                    os._exit(130)
+    except KeyboardInterrupt:
+        os._exit(130)
 
 
 def run(argv: list[str]) -> int:

@@ -107,8 +107,10 @@ def _copies(
 def _is_folder(one: Named) -> bool:
     """Raises CommandError where there is nothing of that name."""
     if not isinstance(one.end, str):
+        if not one.end.is_folder():
+            return False
         one.end.check_there()
-        return one.end.is_folder()
+        return True
     if not os.path.exists(one.end):
         raise CommandError(f"there is no file {one.typed!r} here.")
     return os.path.isdir(one.end)

@@ -17,11 +17,17 @@ from workspacesio.client.uploads import Exists, upload
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
-AT_ONCE = 8
+FIRST_AT_ONCE, MOST_AT_ONCE = 4, 16
+WAITING_SHARE = 0.6
+"""Where the process works for less of the time than this, it waits for others, and more threads help."""
+LOOK_SECONDS = 0.1
 PLANNED_AHEAD = 1000
 """So many are looked for ahead of those under way, so that it can be told how much there is."""
+
+INTERRUPTIBLE_SECONDS = 0.2
+"""^C is heard so soon where it can't end a wait: on Windows, and where another thread got the signal."""
 
 
 class Progress:
@@ -34,6 +40,7 @@ class Progress:
         self._lock = threading.Lock()
         self._bandwidth = bandwidth
         self._free_at = time.monotonic()
+        self._stopped = threading.Event()
         self.objects = self.bytes = 0
         """Done."""
         self.planned_objects = self.planned_bytes = 0
@@ -41,14 +48,19 @@ class Progress:
         """Whether what is planned is all there is."""
 
     def told(self, count: int, *, kept: bool = False) -> None:
-        """Bytes that were sent or have come; `kept`: by an earlier attempt."""
+        """Bytes that were sent or have come; `kept`: by an earlier attempt. Raises CommandError once stopped."""
         with self._lock:
             self.bytes += count
             if kept or not self._bandwidth:
                 return
             self._free_at = max(self._free_at, time.monotonic()) + count / self._bandwidth
             pause = self._free_at - time.monotonic()
-        time.sleep(pause)
+        if self._stopped.wait(max(0.0, pause)):
+            raise CommandError("it was broken off.")
+
+    def stop(self) -> None:
+        """Who waits for the bandwidth waits no longer."""
+        self._stopped.set()
 
     def done(self) -> None:
         with self._lock:
@@ -57,6 +69,31 @@ class Progress:
     def plan(self, size: int) -> None:
         self.planned_objects += 1
         self.planned_bytes += size
+
+
+class _Threads:
+    """How many copies are under way at once: as many as wait for others, for one interpreter serves them all.
+
+    Beyond what it can serve, threads are in each other's way: with eight of them 1,000 small downloads from the
+    same machine took a third longer than with four.
+    """
+
+    def __init__(self) -> None:
+        self.at_once = FIRST_AT_ONCE
+        self._looked = time.monotonic(), time.process_time()
+
+    def look(self) -> None:
+        """Now and then; between two looks nothing changes."""
+        at, worked = time.monotonic(), time.process_time()
+        passed = at - self._looked[0]
+        if passed < LOOK_SECONDS:
+            return
+        share = (worked - self._looked[1]) / passed
+        self._looked = at, worked
+        if share < WAITING_SHARE:
+            self.at_once = min(2 * self.at_once, MOST_AT_ONCE)
+        elif share > 0.95:
+            self.at_once = max(self.at_once // 2, FIRST_AT_ONCE)
 
 
 class Result:
@@ -92,32 +129,51 @@ def copy_all(
         then(step)
         progress.done()
 
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="copies") as threads:
-        try:
-            while True:
-                while not progress.is_planned and len(waiting) < PLANNED_AHEAD:
-                    step = next(given, None)
-                    if step is None:
-                        progress.is_planned = True
-                    elif isinstance(step, LeftOut):
-                        result.left_out.append(step)
-                        tell(step)
-                    else:
-                        progress.plan(step.size)
-                        waiting.append(step)
-                    if len(flying) < AT_ONCE and waiting:
-                        break
-                while waiting and len(flying) < AT_ONCE:
-                    step = waiting.popleft()
-                    flying[threads.submit(one, step)] = step
-                if not flying and progress.is_planned:
-                    return result
-                if len(flying) == AT_ONCE or progress.is_planned:
-                    for future in wait(flying, return_when=FIRST_COMPLETED).done:
-                        _settle(future, flying.pop(future), result, tell)
-        except BaseException:
-            threads.shutdown(wait=False, cancel_futures=True)
-            raise
+    pace = _Threads()
+    threads = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="copies")
+    try:
+        while True:
+            pace.look()
+            while not progress.is_planned and len(waiting) < PLANNED_AHEAD:
+                _plan_next(given, waiting, progress, result, tell)
+                if len(flying) < pace.at_once and waiting:
+                    break
+            while waiting and len(flying) < pace.at_once:
+                step = waiting.popleft()
+                flying[threads.submit(one, step)] = step
+            if not flying and progress.is_planned:
+                return result
+            if len(flying) >= pace.at_once or progress.is_planned:
+                for future in wait(flying, INTERRUPTIBLE_SECONDS, FIRST_COMPLETED).done:
+                    _settle(future, flying.pop(future), result, tell)
+    except Exception:  # what is under way comes to its end
+        for future, step in flying.items():
+            if not future.cancel():
+                _settle(future, step, result, tell)
+        raise
+    except BaseException:  # ^C: nobody waits; who closes the storages ends what is under way
+        progress.stop()
+        raise
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _plan_next(
+    given: Iterator[Copy | LeftOut],
+    waiting: deque[Copy],
+    progress: Progress,
+    result: Result,
+    tell: Callable[[LeftOut], None],
+) -> None:
+    step = next(given, None)
+    if step is None:
+        progress.is_planned = True
+    elif isinstance(step, LeftOut):
+        result.left_out.append(step)
+        tell(step)
+    else:
+        progress.plan(step.size)
+        waiting.append(step)
 
 
 def _settle(future: Future[None], step: Copy, result: Result, tell: Callable[[LeftOut], None]) -> None:

@@ -8,6 +8,7 @@ finds it, whatever ended the first one, and finds nothing where the object was r
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 from typing import BinaryIO, Protocol
@@ -25,8 +26,12 @@ if TYPE_CHECKING:
 
     class Hash(Protocol):
         def update(self, data: bytes, /) -> None: ...
+        def hexdigest(self) -> str: ...
 
     Told = Callable[..., None]
+
+
+_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
 def download(place: Place, target: str, *, size: int, etag: str, told: Told) -> None:
@@ -49,6 +54,11 @@ def download(place: Place, target: str, *, size: int, etag: str, told: Told) -> 
 def _download(place: Place, target: str, size: int, etag: str, told: Told) -> None:
     part = part_path(place, target, size, etag)
     try:
+        if size <= objects.PIECE_BYTES:
+            _download_at_once(place, part, size, etag)
+            told(size)
+            os.replace(part, target)
+            return
         os.makedirs(os.path.dirname(part) or ".", exist_ok=True)
         with _opened(part) as file:
             digest = hashlib.md5(usedforsecurity=False)
@@ -60,12 +70,33 @@ def _download(place: Place, target: str, size: int, etag: str, told: Told) -> No
                 digest.update(piece)
                 told(len(piece))
             file.flush()
-            _check(place, file, size, details, digest.hexdigest())
-            _take_time(file, details.modified)
+            _check(place, file, size, details, digest)
+            _take_time(file.fileno(), details.modified)
         os.replace(part, target)
     except OSError as error:
         left = f" What has come is kept in {part} and gone on with." if os.path.exists(part) else ""
         raise CommandError(f"{target} can't be written: {error.strerror}.{left}") from error
+
+
+def _download_at_once(place: Place, part: str, size: int, etag: str) -> None:
+    """What is so small is compared in memory, and there is nothing to go on with. Raises CommandError, OSError."""
+    details, pieces = _content(place, 0, size, etag)
+    body = b"".join(pieces)
+    if not _is_stored(details, size, len(body), hashlib.md5(body, usedforsecurity=False)):
+        raise _not_as_stored(place)
+    try:
+        descriptor = os.open(part, _FLAGS, 0o666)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(part), exist_ok=True)
+        descriptor = os.open(part, _FLAGS, 0o666)
+    try:
+        _lock(descriptor, part)
+        os.ftruncate(descriptor, os.write(descriptor, body))
+        _take_time(descriptor, details.modified)
+    finally:
+        os.close(descriptor)
+    if os.path.getsize(part) != size:  # a full disk takes a part of it without an error
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def part_path(place: Place, target: str, size: int, etag: str) -> str:
@@ -78,17 +109,23 @@ def part_path(place: Place, target: str, size: int, etag: str) -> str:
 
 def _opened(part: str) -> BinaryIO:
     """For this process alone. Raises CommandError where another one writes it."""
-    descriptor = os.open(part, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
-    file = os.fdopen(descriptor, "r+b")
+    descriptor = os.open(part, _FLAGS, 0o666)
+    try:
+        _lock(descriptor, part)
+    except CommandError:
+        os.close(descriptor)
+        raise
+    return os.fdopen(descriptor, "r+b")
+
+
+def _lock(descriptor: int, part: str) -> None:
     with contextlib.suppress(ImportError):  # elsewhere than on POSIX files are locked by being open
         import fcntl
 
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            file.close()
             raise CommandError(f"{part} is written by another copy under way; wait for it.") from error
-    return file
 
 
 def _kept(file: BinaryIO, digest: Hash, size: int) -> int:
@@ -125,19 +162,27 @@ def _named(place: Place, pieces: Iterator[bytes]) -> Iterator[bytes]:
         raise CommandError(f"{place.name()}: {error}") from error
 
 
-def _check(place: Place, file: BinaryIO, size: int, details: objects.Details, digest: str) -> None:
+def _check(place: Place, file: BinaryIO, size: int, details: objects.Details, digest: Hash) -> None:
+    if not _is_stored(details, size, os.fstat(file.fileno()).st_size, digest):
+        file.truncate(0)
+        raise _not_as_stored(place)
+
+
+def _is_stored(details: objects.Details, size: int, have: int, digest: Hash) -> bool:
     """Compared is the length, and the ETag where it is the MD5 of the content, as after a single upload."""
     etag = details.etag.strip('"')
     is_md5 = len(etag) == 32 and all(one in "0123456789abcdef" for one in etag) and not details.is_encrypted
-    if os.fstat(file.fileno()).st_size != size or (is_md5 and etag != digest):
-        file.truncate(0)
-        raise CommandError(f"{place.name()} did not come as it is stored; copy it again.")
+    return have == size and (not is_md5 or etag == digest.hexdigest())
 
 
-def _take_time(file: BinaryIO, modified: str) -> None:
-    if modified:
+def _not_as_stored(place: Place) -> CommandError:
+    return CommandError(f"{place.name()} did not come as it is stored; copy it again.")
+
+
+def _take_time(descriptor: int, modified: str) -> None:
+    if modified and os.utime in os.supports_fd:
         from datetime import datetime
 
         at = int(datetime.fromisoformat(modified).timestamp())
         with contextlib.suppress(OSError):
-            os.utime(file.fileno() if os.utime in os.supports_fd else file.name, (at, at))
+            os.utime(descriptor, (at, at))

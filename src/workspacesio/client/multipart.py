@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+
+from workspacesio.client import objects
+from workspacesio.client.errors import CommandError
 from workspacesio.client.s3_documents import text_of
+from workspacesio.client.s3_requests import S3Refused
 from workspacesio.client.signature import Request
 
 TYPE_CHECKING = False
@@ -51,7 +57,8 @@ class Assembly:
     def __exit__(self, failed: object, *_: object) -> None:
         query = [("uploadId", self._id)]
         if failed:
-            self._target.storage.read(Request("DELETE", self._target.bucket, self._target.key(), query=query))
+            with contextlib.suppress(CommandError):  # why it failed is what there is to say
+                self._target.storage.read(Request("DELETE", self._target.bucket, self._target.key(), query=query))
             return
         complete(self._target, query, dict(enumerate(self._etags, start=1)), {})
 
@@ -63,5 +70,21 @@ def complete(target: Place, query: list[tuple[str, str]], etags: dict[int, str],
     )
     body = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
     request = Request("POST", target.bucket, target.key(), query=query, headers=headers, body=body)
-    _, content = target.storage.read(request)
-    text_of(content, "CompleteMultipartUploadResult", "ETag")  # it may be an error, with status 200
+    try:
+        _, content = target.storage.read(request)
+        text_of(content, "CompleteMultipartUploadResult", "ETag")  # it may be an error, with status 200
+    except S3Refused as refused:
+        # Where an answer got lost on its way, some servers know nothing more of the upload that was completed.
+        if refused.code != "NoSuchUpload" or not _is_made_of(target, etags):
+            raise
+
+
+def _is_made_of(target: Place, etags: dict[int, str]) -> bool:
+    """By its ETag: the MD5 of the MD5 of the parts, and their number."""
+    try:
+        digests = b"".join(bytes.fromhex(etags[number].strip('"')) for number in sorted(etags))
+        made = objects.details(target.storage, target.bucket, target.key())
+    except (ValueError, S3Refused):
+        return False
+    whole = hashlib.md5(digests, usedforsecurity=False).hexdigest()
+    return made.etag.strip('"') == f"{whole}-{len(etags)}"

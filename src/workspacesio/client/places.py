@@ -76,8 +76,8 @@ class Place:
         return self.path == self.folder or self._holds_something()
 
     def check_there(self) -> None:
-        """Raises CommandError where this is to be a folder, and nothing lies in it; an empty one must be stored."""
-        if self.path and self.is_folder() and not self._holds_something():
+        """For a folder: raises CommandError where nothing lies in it, and it isn't stored as an empty one."""
+        if self.path and not self._holds_something():
             self.at(self.folder).details()
 
     def _holds_something(self) -> bool:

@@ -6,8 +6,10 @@ first one with a control character), and uploads that go on after a reboot.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import random
+import socket
 import ssl
 import threading
 import time
@@ -58,33 +60,33 @@ class NodeStorage:
         self._patience = patience
         self._lock = threading.Lock()
         self._threads = threading.local()
-        self._connections: set[http.client.HTTPConnection] = set()
-        self._closed = False
+        self._sockets: set[socket.socket] = set()
+        self._closed = threading.Event()
         self._begin(issue(False))
 
     def read(self, request: Request) -> tuple[http.client.HTTPResponse, bytes]:
         """The answer and its whole body; as `open`."""
-        begun = time.monotonic()
+        failing_since = 0.0
         while True:
             answer = self.open(request)
             try:
                 return answer, answer.read()
             except (OSError, http.client.HTTPException) as error:
                 self.disconnect()
-                if time.monotonic() - begun > self._patience:
+                failing_since = failing_since or time.monotonic()
+                if time.monotonic() - failing_since > self._patience:
                     raise CommandError(explain(error, self.endpoint)) from error
+                self._closed.wait(FIRST_PAUSE_SECONDS)
 
     def open(self, request: Request) -> http.client.HTTPResponse:
         """The answer, whose body is still to be read before this thread asks again.
 
         Raises S3Refused, and CommandError where there is no answer.
         """
-        first = time.monotonic()
+        failing_since = 0.0
         pause, renewed = FIRST_PAUSE_SECONDS, False
         while True:
             failure: CommandError
-            if self._closed:
-                raise CommandError("it was broken off.")
             try:
                 answer = self._send(request)
             except (ssl.SSLCertVerificationError, UnicodeError) as error:
@@ -103,9 +105,11 @@ class NodeStorage:
                     raise refused
                 failure = refused
             self.disconnect()
-            if time.monotonic() - first + pause > self._patience:
+            # A large body may have been under way for long before the connection broke.
+            failing_since = failing_since or time.monotonic()
+            if time.monotonic() - failing_since + pause > self._patience:
                 raise failure
-            time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - so that many don't come back at once
+            self._closed.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 - many shouldn't come back at once
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     def disconnect(self) -> None:
@@ -113,14 +117,17 @@ class NodeStorage:
         kept = getattr(self._threads, "connection", None)
         if kept is not None:
             self._threads.connection = None
-            self._connections.discard(kept[0])
+            self._forget_socket()
             kept[0].close()
 
     def close(self) -> None:
         """All connections. Threads that are waiting for an answer get none."""
-        self._closed = True
-        while self._connections:
-            self._connections.pop().close()
+        self._closed.set()
+        for one in self._sockets.copy():
+            # Closing alone wakes nobody who reads; and what TLS would still like to say doesn't matter.
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(one, socket.SHUT_RDWR)
+        self.disconnect()
 
     def __enter__(self) -> Self:
         return self
@@ -157,8 +164,15 @@ class NodeStorage:
         kept = getattr(self._threads, "connection", None)
         if kept is None:
             kept = self._threads.connection = connect(self.endpoint)
-            self._connections.add(kept[0])
         connection, before, for_proxy = kept
+        if connection.sock is None:
+            self._forget_socket()
+            connection.connect()
+            self._threads.socket = connection.sock
+            if connection.sock is not None:
+                self._sockets.add(connection.sock)
+        if self._closed.is_set():  # asked behind the socket's being known: `close` sees it, or is seen here
+            raise CommandError("it was broken off.")
         host = _host(self.endpoint)
         headers = {**signed_headers(keys, request, host, at=time.time()), **for_proxy, "Host": host}
         query = request.query_string()
@@ -166,6 +180,12 @@ class NodeStorage:
         connection.request(request.method, address, body=request.body or None, headers=headers)
         answer: http.client.HTTPResponse = connection.getresponse()
         return answer
+
+    def _forget_socket(self) -> None:
+        known = getattr(self._threads, "socket", None)
+        if known is not None:
+            self._threads.socket = None
+            self._sockets.discard(known)
 
     def _refusal(self, answer: http.client.HTTPResponse) -> S3Refused:
         try:

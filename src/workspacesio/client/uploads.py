@@ -7,9 +7,11 @@ down, so that a later attempt for the same file, unchanged, sends only what is m
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import mimetypes
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from workspacesio.client import private_files
@@ -21,7 +23,7 @@ from workspacesio.client.signature import Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from http.client import HTTPResponse
 
     from workspacesio.client.places import Place
@@ -32,6 +34,7 @@ SINGLE_BYTES = 16 * MIB
 """Up to this an object is sent in one request."""
 PARTS_AT_ONCE = 4
 MOST_IN_MEMORY = 128 * MIB
+"""Of all uploads together."""
 ATTEMPTS = 3
 """For a file that changes while it is read."""
 
@@ -44,9 +47,33 @@ class _Changed(Exception):
     """The file is another one than in the beginning."""
 
 
+class _Memory:
+    """So many bytes at once; who wants more waits until others have sent theirs."""
+
+    def __init__(self, most: int) -> None:
+        self._most = self._left = most
+        self._changed = threading.Condition()
+
+    @contextlib.contextmanager
+    def taken(self, count: int) -> Iterator[None]:
+        count = min(count, self._most)
+        with self._changed:
+            self._changed.wait_for(lambda: self._left >= count)
+            self._left -= count
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._left += count
+                self._changed.notify_all()
+
+
+_memory = _Memory(MOST_IN_MEMORY)
+
+
 def upload(path: str, place: Place, *, told: Told, overwrite: bool) -> None:
     """`told` hears of each stretch of bytes that was sent. Raises CommandError, Exists."""
-    for _ in range(ATTEMPTS):
+    for attempt in range(1, ATTEMPTS + 1):
         try:
             with open(path, "rb", buffering=0) as file:
                 _upload(file.fileno(), path, place, told=told, overwrite=overwrite)
@@ -54,6 +81,8 @@ def upload(path: str, place: Place, *, told: Told, overwrite: bool) -> None:
         except _Changed:
             continue
         except S3Refused as refused:
+            if refused.code == "NoSuchUpload" and attempt < ATTEMPTS:
+                continue  # somebody ended it, or completed it: a second command with the same file
             if refused.status in (409, 412) and not overwrite:
                 raise Exists(f"{place.name()} exists already; add --yes to overwrite it.") from refused
             raise place.refusal(refused, writes=True) from refused
@@ -69,20 +98,25 @@ def _upload(descriptor: int, path: str, place: Place, *, told: Told, overwrite: 
     kind = mimetypes.guess_type(path)[0]
     described = {"Content-Type": kind} if kind else {}
     if size <= SINGLE_BYTES:
-        body = os.pread(descriptor, size + 1, 0)
-        if len(body) != size or _identity(descriptor) != begin:
-            raise _Changed
-        place.storage.read(Request("PUT", place.bucket, place.key(), headers={**headers, **described}, body=body))
+        with _memory.taken(size):
+            body = os.pread(descriptor, size + 1, 0)
+            if len(body) != size or _identity(descriptor) != begin:
+                raise _Changed
+            request = Request("PUT", place.bucket, place.key(), headers={**headers, **described}, body=body)
+            place.storage.read(request)
         told(size)
         return
     if not overwrite:
         check_free(place)
     parts = _Parts(descriptor, path, place, begin, told)
     parts.begin(described)
-    parts.send()
-    if _identity(descriptor) != begin:
+    try:
+        parts.send()
+        if _identity(descriptor) != begin:
+            raise _Changed
+    except _Changed:
         parts.give_up()
-        raise _Changed
+        raise
     parts.complete(headers)
 
 
@@ -137,32 +171,39 @@ class _Parts:
         if not self._id:
             _, content = self._ask("POST", [("uploads", "")], headers=headers)
             self._id = text_of(content, "InitiateMultipartUploadResult", "UploadId")
-            private_files.write_json(self._written, {"upload": self._id, "part": self._part})
+            with contextlib.suppress(CommandError):  # then it can't be gone on with, but it can be done
+                private_files.write_json(self._written, {"upload": self._id, "part": self._part})
         for number in self._etags:
             self._told(self._length(number), kept=True)
 
     def send(self) -> None:
         """What is missing, a few parts at once."""
         numbers = range(1, -(-self._size // self._part) + 1)
-        missing = [number for number in numbers if number not in self._etags]
-        at_once = max(1, min(PARTS_AT_ONCE, MOST_IN_MEMORY // self._part))
-        with ThreadPoolExecutor(at_once, thread_name_prefix="parts") as threads:
-            try:
-                for number, etag in zip(missing, threads.map(self._send, missing), strict=True):
-                    self._etags[number] = etag
-            except BaseException:
-                threads.shutdown(wait=True, cancel_futures=True)
-                raise
+        missing = iter([number for number in numbers if number not in self._etags])
+        with ThreadPoolExecutor(PARTS_AT_ONCE, thread_name_prefix="parts") as threads:
+            for sender in [threads.submit(self._send, missing) for _ in range(PARTS_AT_ONCE)]:
+                sender.result()
 
-    def _send(self, number: int) -> str:
-        body = os.pread(self._descriptor, self._length(number), (number - 1) * self._part)
-        if len(body) != self._length(number):
-            self.give_up()
-            raise _Changed
-        query = [("partNumber", str(number)), ("uploadId", self._id)]
-        answer, _ = self._ask("PUT", query, body=body)
-        self._told(len(body))
-        return answer.headers["ETag"] or ""
+    def _send(self, missing: Iterator[int]) -> None:
+        """Takes one after the other; several threads take from the same ones."""
+        try:
+            for number in missing:
+                length = self._length(number)
+                with _memory.taken(length):
+                    body = os.pread(self._descriptor, length, (number - 1) * self._part)
+                    if len(body) != length:
+                        raise _Changed
+                    query = [("partNumber", str(number)), ("uploadId", self._id)]
+                    answer, _ = self._ask("PUT", query, body=body)
+                    del body
+                self._etags[number] = answer.headers["ETag"] or ""
+                self._told(length)
+        except BaseException:
+            for _ in missing:  # the other threads find nothing more to do
+                pass
+            raise
+        finally:
+            self._place.storage.disconnect()  # a connection of this thread, which ends
 
     def complete(self, headers: dict[str, str]) -> None:
         """The object is there, whole."""
@@ -172,7 +213,8 @@ class _Parts:
     def give_up(self) -> None:
         """Nothing of it is of use any more."""
         private_files.remove(self._written)
-        self._ask("DELETE", [("uploadId", self._id)])
+        with contextlib.suppress(CommandError):
+            self._ask("DELETE", [("uploadId", self._id)])
 
     def _listed(self) -> dict[int, str]:
         found: dict[int, str] = {}
