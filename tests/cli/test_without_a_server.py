@@ -198,3 +198,10 @@ def test_output_that_nobody_reads(home: Home) -> None:
         check=False,
     )
     assert done.stderr == ""
+
+
+def test_the_overview_has_every_command(home: Home) -> None:
+    from workspacesio.cli import registry
+
+    shown = {line[2:24].strip() for line in home.run("--help").stdout.splitlines() if line.startswith("  ")}
+    assert shown == set(registry.COMMANDS)

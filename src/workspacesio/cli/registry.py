@@ -101,25 +101,9 @@ SHORT_FORMS: dict[str, str] = {
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Signing in", ("register", "login", "logout", "whoami", "passwd", "api-key")),
     ("Workspaces", ("ls", "workspace", "group")),
-    (
-        "Data",
-        (
-            "cat",
-            "head",
-            "tree",
-            "find",
-            "stat",
-            "search",
-            "du",
-            "mc",
-            "token",
-            "config",
-            "exec",
-            "presign",
-            "path",
-            "credential",
-        ),
-    ),
+    ("Files", ("cp", "mv", "sync", "diff", "pipe", "cat", "head", "tree", "find", "stat", "rm", "mc")),
+    ("Finding", ("search", "du")),
+    ("Other tools", ("token", "config", "exec", "presign", "path", "credential")),
     ("Running a service", ("user", "node", "root", "crawl", "index", "audit", "serve", "admin")),
     ("Shell", ("completion",)),
 )
