@@ -25,6 +25,10 @@ LONG_PAUSE_SECONDS = 30.0
 SILENT_SECONDS = 60.0
 """From its start, a part that has a pulse has so long for its first sign of life."""
 
+STOOD_STILL_SECONDS = 5.0
+"""Parts are looked after several times a second. After so long all of the service stood still: it was stopped and
+goes on (SIGSTOP, as by Ctrl-Z), and so do the parts, which could give no sign meanwhile."""
+
 _STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -69,6 +73,7 @@ class Supervisor:
         self._most = most
         self._stop_seconds = stop_seconds
         self._stopping = False
+        self._looked_at = time.monotonic()
 
     def run(self, when_ready: Callable[[], None]) -> int:
         """Start everything, call `when_ready` once, and stay until a signal or a part that keeps dying."""
@@ -81,6 +86,7 @@ class Supervisor:
             while not self._stopping:
                 if not self._look_after_parts():
                     return 1
+                self._looked_at = time.monotonic()
                 time.sleep(0.2)
         finally:
             self._stop()
@@ -91,6 +97,10 @@ class Supervisor:
         return not self._stopping and all(part.alive for part in needed)
 
     def _look_after_parts(self) -> bool:
+        if time.monotonic() - self._looked_at > STOOD_STILL_SECONDS:
+            for part in self._parts:
+                if part.pulse is not None:
+                    part.pulse.beat(SILENT_SECONDS)
         for part in self._parts:
             if part.alive:
                 _end_if_silent(part)
@@ -147,13 +157,19 @@ def _start(part: Part) -> None:
     part.process = multiprocessing.get_context("fork").Process(
         target=_become, args=(part.role, part.run, os.getpid()), name=f"wio-{part.role}"
     )
-    part.process.start()
+    # The child has our handlers first, and a signal that it gets then would be lost: it waits until `_become`.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING_SIGNALS)
+    try:
+        part.process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING_SIGNALS)
 
 
 def _become(role: str, run: Callable[[], int], parent: int) -> None:
     name_process(f"wio {role}")
     for number in _STOPPING_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING_SIGNALS)
     die_with_parent()
     if os.getppid() == parent:  # it may have died before the kernel was asked
         sys.exit(run())
