@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -160,6 +160,62 @@ def test_wrong_usage_copies_nothing(ada: Person, data: str, here: str) -> None:
     assert ada.json("ls", "-r", data) == []
 
 
+def test_names_that_mean_nothing(ada: Person, data: str, here: str) -> None:
+    for paths in ((f"{data}/a", "-"), ("-", f"{data}/a"), (here, os.fsdecode(f"{data}/".encode() + b"\xff"))):
+        refused = ada.run("cp", *paths)
+        assert (refused.returncode, refused.stderr.count("\n")) == (2, 1), refused.stderr
+    assert "\\x1b[31mred" in ada.refused("cat", f"{data}/\x1b[31mred")
+    write(ada, f"{here}/t.csv.gz", b"packed")
+    ada.wio("cp", f"{here}/t.csv.gz", f"{data}/")
+    assert ada.json("stat", f"{data}/t.csv.gz")["content_type"] == "application/gzip"
+
+
+def test_a_file_that_is_gone_holds_up_no_other(tmp_path: os.PathLike[str]) -> None:
+    from workspacesio.client.comparing import Pair, pairs
+    from workspacesio.client.copy_plan import Patterns
+
+    for name in ("a", "b", "c"):
+        with open(os.path.join(tmp_path, name), "wb"):
+            pass
+    found = pairs(str(tmp_path), os.path.join(tmp_path, "none"), Patterns())
+    first = next(found)
+    os.unlink(os.path.join(tmp_path, "b"))
+    assert isinstance(first, Pair)
+    assert [type(one) for one in found] == [LeftOut, Pair]
+
+
+def test_folders_of_any_depth_and_no_parts_of_downloads(tmp_path: os.PathLike[str]) -> None:
+    from workspacesio.client.copy_plan import local_files
+
+    # Each level costs two bytes of a path, which has at most 4,096.
+    at = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(1500):
+        with suppress(FileExistsError):
+            os.mkdir("a", dir_fd=at)
+        below, at = at, os.open("a", os.O_RDONLY, dir_fd=at)
+        os.close(below)
+    for name in ("leaf", ".wio-0123.part"):
+        os.close(os.open(name, os.O_CREAT, dir_fd=at))
+    os.close(at)
+    assert [path for path, _ in local_files(str(tmp_path))] == ["a/" * 1500 + "leaf"]
+    ((_, too_deep),) = local_files(str(tmp_path) + "/a/.." * 300)  # a path of more than 4,096 bytes on the way
+    assert isinstance(too_deep, LeftOut)
+    assert too_deep.failed
+    subprocess.run(["rm", "-rf", os.path.join(tmp_path, "a")], check=True)
+
+
+def test_two_of_one_name_are_not_made_one(ada: Person, data: str, here: str) -> None:
+    for path in ("one/x", "two/x", "two/y"):
+        write(ada, f"{here}/{path}", path.encode())
+    for command in ("cp", "mv"):
+        done = ada.run(command, f"{here}/one/x", f"{here}/two/x", f"{data}/")
+        assert (done.returncode, "two of these are called 'x'" in done.stderr) == (2, True)
+    done = ada.run("mv", "-r", f"{here}/one/", f"{here}/two/", data)
+    assert (done.returncode, f"another one goes to {data}/x" in done.stderr) == (1, True)
+    assert below(whole(ada, here)) == {"two/x"}
+    assert ada.wio("cat", f"{data}/x", f"{data}/y") == "one/xtwo/y"
+
+
 def test_what_is_no_file_is_left_out_and_told(ada: Person, data: str, here: str) -> None:
     write(ada, f"{here}/d/a", b"linked")
     os.symlink("a", whole(ada, f"{here}/d/link"))
@@ -193,14 +249,15 @@ def test_names_that_no_local_file_can_have() -> None:
         def walk(self) -> Iterator[Any]:
             from workspacesio.client.places import Item
 
-            for path in ("../../x", "a/../../x", "/etc/x", "a//b", "a/./b", "a\0b", "fine", "folder/"):
+            long = "é" * 128 + "/x"
+            for path in ("../../x", "a/../../x", "/etc/x", "a//b", "a/./b", "a\0b", long, "fine", "folder/"):
                 yield Item(path, 1)
 
     workspace = {"owner": "a", "name": "w", "bucket": "b", "prefix": "w/", "node": "n", "id": 1, "level": "read"}
     source = Hostile(Located(workspace, "w", ""), None)  # type: ignore[arg-type]
     steps = list(plan([Named("w/", source)], Named("t/", "t"), recursive=True))
     assert [step.target for step in steps if not isinstance(step, LeftOut)] == [os.path.join("t", "fine")]
-    assert sum(isinstance(step, LeftOut) for step in steps) == 6
+    assert sum(isinstance(step, LeftOut) for step in steps) == 7
 
 
 def test_within_a_node_and_between_nodes(served: Service, ada: Person, data: str, here: str) -> None:

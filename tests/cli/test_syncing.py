@@ -131,7 +131,11 @@ def test_deleting_is_asked_for_and_never_by_mistake(ada: Person, data: str, here
     assert (told["deleted"], set(content(ada, f"{here}/down"))) == (1, {"a", "b"})
     # A source that isn't there, or can't be read whole, empties nothing.
     assert "there is no folder" in ada.refused("sync", "--delete", f"{here}/nope", data)
-    assert "there is no" in ada.refused("sync", "--delete", f"{data}/nope", f"{here}/down")
+    for nothing in (f"{data}/nope", f"{data}/nope/"):
+        for command in (("sync", "--delete"), ("diff",)):
+            assert "there is no" in ada.refused(*command, nothing, f"{here}/down")
+    assert "there is no folder" in ada.refused("diff", f"{here}/nope", data)
+    assert set(content(ada, f"{here}/down")) == {"a", "b"}
     os.symlink("..", os.path.join(ada.home, here, "up", "loop"))
     os.unlink(os.path.join(ada.home, here, "up", "a"))
     done = ada.run("sync", "--delete", f"{here}/up", data)

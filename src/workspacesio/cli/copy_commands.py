@@ -11,8 +11,8 @@ from workspacesio.cli import output, passwords
 from workspacesio.cli.arguments import add_workspace
 from workspacesio.cli.transfer_progress import Shown, summary
 from workspacesio.client import sign_in
-from workspacesio.client.copy_plan import Copy, LeftOut, Named, Patterns, plan
-from workspacesio.client.copying import Progress, Result, copy_all, name_of
+from workspacesio.client.copy_plan import Copy, LeftOut, Named, Patterns, name_of, plan
+from workspacesio.client.copying import Progress, Result, copy_all
 from workspacesio.client.errors import CommandError, UsageError
 from workspacesio.client.places import Place, places
 from workspacesio.client.references import READ, WRITE, Resolver
@@ -88,6 +88,8 @@ def named(typed: Sequence[str], *, moves: bool, writes: bool = True) -> list[Nam
     """What was typed, the last one to be written. Raises CommandError."""
     if len(typed) < 2:
         raise UsageError("say from where and to where: `wio cp FROM... TO`.")
+    if "-" in typed:
+        raise UsageError("- is no file; `wio cat` writes to standard output, `wio pipe` reads standard input.")
     caller = sign_in.current()
     resolver = Resolver(caller, believes=False)
     purposes = [WRITE if moves else READ] * (len(typed) - 1) + [WRITE if writes else READ]

@@ -29,7 +29,11 @@ def main(argv: list[str] | None = None) -> int:
         status = run(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
     except CommandError as error:
-        print(f"wio: {error}", file=sys.stderr)
+        from workspacesio.cli import output
+
+        print(f"wio: {output.safe(error)}", file=sys.stderr)  # names in it are other people's choice
+        if error.below:
+            print(error.below, file=sys.stderr)
         return error.exit_status
     except BrokenPipeError:
         # Who reads our output has enough of it; the interpreter must not complain when it flushes at exit.

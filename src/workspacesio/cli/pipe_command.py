@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import mimetypes
 import sys
 
 from workspacesio.cli.arguments import add_workspace
@@ -14,7 +13,7 @@ from workspacesio.client.places import places
 from workspacesio.client.references import WRITE, Resolver
 from workspacesio.client.s3_requests import S3Refused
 from workspacesio.client.signature import Request
-from workspacesio.client.uploads import SINGLE_BYTES
+from workspacesio.client.uploads import SINGLE_BYTES, content_type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,8 +32,7 @@ def pipe(arguments: argparse.Namespace) -> None:
     if located is None or not located.path or located.path.endswith("/"):
         raise UsageError(f"{arguments.path!r} names no object; write it like NAME/PATH.")
     (place,) = places(sign_in.current(), [located], read_only=False)
-    kind = mimetypes.guess_type(place.path)[0]
-    headers = {"Content-Type": kind} if kind else {}
+    headers = content_type(place.path)
     try:
         with place.storage:
             _send(place, headers)

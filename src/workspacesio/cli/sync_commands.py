@@ -12,8 +12,8 @@ from workspacesio.cli.copy_commands import closing, named, report
 from workspacesio.cli.file_arguments import byte_count
 from workspacesio.cli.transfer_progress import Shown, summary
 from workspacesio.client.comparing import File, Pair, differs, pairs
-from workspacesio.client.copy_plan import Copy, LeftOut, Named, Patterns, end_below
-from workspacesio.client.copying import Progress, Result, copy_all, name_of
+from workspacesio.client.copy_plan import Copy, LeftOut, Named, Patterns, end_below, name_of
+from workspacesio.client.copying import Progress, Result, copy_all
 from workspacesio.client.errors import CommandError, UsageError
 from workspacesio.client.places import Item, Place
 
@@ -109,17 +109,23 @@ def sync(arguments: argparse.Namespace) -> int:
 
 def _check(source: Named, target: Named) -> None:
     """Raises UsageError, CommandError: a source that isn't there must not empty the target."""
-    if isinstance(source.end, str) and not os.path.isdir(source.end):
-        raise CommandError(f"there is no folder {source.typed!r} here.")
-    if isinstance(source.end, Place):
-        if not source.is_folder():
-            raise CommandError(f"there is no folder {source.end.name()}.")
-        if isinstance(target.end, Place) and source.end.workspace["id"] == target.end.workspace["id"]:
-            one, other = source.end.folder, target.end.folder
-            if one.startswith(other) or other.startswith(one):
-                raise UsageError(f"{source.typed!r} and {target.typed!r} lie in each other.")
+    _check_there(source)
+    if isinstance(source.end, Place) and isinstance(target.end, Place) and source.end.is_beside(target.end):
+        one, other = source.end.key(source.end.folder), target.end.key(target.end.folder)
+        if one.startswith(other) or other.startswith(one):
+            raise UsageError(f"{source.typed!r} and {target.typed!r} lie in each other.")
     if isinstance(target.end, str) and os.path.exists(target.end) and not os.path.isdir(target.end):
         raise UsageError(f"{target.typed!r} is no folder.")
+
+
+def _check_there(side: Named) -> None:
+    """Raises CommandError where there is no such folder."""
+    if isinstance(side.end, Place):
+        if not side.is_folder():
+            raise CommandError(f"there is no folder {side.end.name()}.")
+        side.end.check_there()
+    elif not os.path.isdir(side.end):
+        raise CommandError(f"there is no folder {side.typed!r} here.")
 
 
 def _say_what_would_be(work: _Work, *, delete: bool) -> int:
@@ -168,6 +174,8 @@ def _delete(target: str | Place, surplus: Sequence[tuple[str, File]]) -> list[st
 def diff(arguments: argparse.Namespace) -> int:
     """`wio diff`; exit status 1 where something differs."""
     source, target = named(arguments.paths, moves=False, writes=False)
+    _check_there(source)
+    _check_there(target)
     found = 0
     with closing(source, target):
         for pair in pairs(source.end, target.end, Patterns(arguments.include, arguments.exclude)):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 
-from workspacesio.client.copy_plan import LeftOut, Patterns, local_files, objects_below
+from workspacesio.client.copy_plan import LeftOut, Patterns, local_files, objects_below, stat_of
 from workspacesio.client.places import Place
 
 TYPE_CHECKING = False
@@ -100,17 +100,14 @@ def _files(side: str | Place, patterns: Patterns) -> Iterator[tuple[str, File] |
         return
     for path, found in local_files(side):
         if not isinstance(found, LeftOut):
-            if patterns.take(path) and not _is_part(path):
-                status = os.stat(found)
-                yield path, File(found, status.st_size, status.st_mtime)
+            if patterns.take(path):
+                status = stat_of(found)
+                if isinstance(status, LeftOut):
+                    yield status
+                else:
+                    yield path, File(found, status.st_size, status.st_mtime)
         elif not path or path.endswith("/") or patterns.take(path):
             yield found
-
-
-def _is_part(path: str) -> bool:
-    """Whether it is what has come of a download."""
-    name = path.rpartition("/")[2]
-    return name.startswith(".wio-") and name.endswith(".part")
 
 
 def _order(path: str) -> bytes:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 MAX_KEY_BYTES = 1024
+MAX_NAME_BYTES = 255
+"""Of a file or folder on all common file systems."""
 
 
 class Copy:
@@ -32,13 +34,14 @@ class Copy:
 
 
 class LeftOut:
-    """What can't be copied or isn't meant to be, and why."""
+    """What can't be copied or isn't meant to be, and why. `failed`: it is meant to be, and should have been."""
 
-    __slots__ = ("name", "reason")
+    __slots__ = ("failed", "name", "reason")
 
-    def __init__(self, name: str, reason: str) -> None:
+    def __init__(self, name: str, reason: str, *, failed: bool = False) -> None:
         self.name = name
         self.reason = reason
+        self.failed = failed
 
 
 class Patterns:
@@ -90,7 +93,34 @@ def plan(
         if not recursive:
             raise UsageError(f"{one.typed!r} is a folder; add -r to copy what lies in it.")
         _check_not_inside(one, target)
-    return _copies(sources, folders, target, patterns or Patterns(), into=into)
+    copies = _copies(sources, folders, target, patterns or Patterns(), into=into)
+    if len(sources) == 1:
+        return copies
+    names = [one.base_name() for one in sources if one not in folders or not one.by_contents]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(
+            f"two of these are called {twice!r}, and one would overwrite the other in {target.typed!r}."
+        )
+    return _once(copies)
+
+
+def _once(copies: Iterator[Copy | LeftOut]) -> Iterator[Copy | LeftOut]:
+    """The same, but nothing where something else of them goes already: to move it there would delete that."""
+    taken = set()
+    for step in copies:
+        if isinstance(step, Copy):
+            name = name_of(step.target)
+            if name in taken:
+                yield LeftOut(name_of(step.source), f"another one goes to {name}", failed=True)
+                continue
+            taken.add(name)
+        yield step
+
+
+def name_of(end: str | Place) -> str:
+    """As a person would type it."""
+    return end if isinstance(end, str) else end.name()
 
 
 def _copies(
@@ -136,7 +166,8 @@ def _below(one: Named, base: str, target: Named, patterns: Patterns) -> Iterator
             if isinstance(end, LeftOut):
                 yield LeftOut(copied if isinstance(copied, str) else copied[0].name(), end.reason)
             elif isinstance(copied, str):
-                yield Copy(copied, end, os.stat(copied).st_size)
+                status = stat_of(copied)
+                yield status if isinstance(status, LeftOut) else Copy(copied, end, status.st_size)
             else:
                 place, item = copied
                 yield Copy(place, end, item.size or 0, item.etag)
@@ -152,21 +183,51 @@ def objects_below(folder: Place) -> Iterator[tuple[str, tuple[Place, Item]]]:
 def local_files(folder: str) -> Iterator[tuple[str, str | LeftOut]]:
     """Paths below a folder, with slashes, in the order of S3: by their bytes, a folder's name with its slash.
 
-    Links to files are what they point to; links to folders are left out.
+    Links to files are what they point to; links to folders are left out. What has come of downloads isn't there.
     """
-    try:
-        entries = [(os.fsencode(entry.name), entry) for entry in os.scandir(folder)]
-    except OSError as error:
-        yield "", LeftOut(folder, f"it can't be read: {error.strerror}")
-        return
-    entries = [(name + b"/" if entry.is_dir(follow_symlinks=False) else name, entry) for name, entry in entries]
-    for name, entry in sorted(entries, key=lambda one: one[0]):
-        if name.endswith(b"/"):
-            for path, below in local_files(entry.path):
-                yield f"{entry.name}/{path}", below
+    open_folders = [_entries(folder, "")]
+    while open_folders:
+        path, found = next(open_folders[-1], ("", None))
+        if found is None:
+            open_folders.pop()
+        elif isinstance(found, LeftOut):
+            yield path, found
+        elif path.endswith("/"):
+            open_folders.append(_entries(found.path, path))
         else:
-            reason = _not_copied(entry)
-            yield entry.name, LeftOut(entry.path, reason) if reason else entry.path
+            reason = _not_copied(found)
+            yield path, LeftOut(found.path, reason) if reason else found.path
+
+
+def _entries(folder: str, before: str) -> Iterator[tuple[str, os.DirEntry[str] | LeftOut]]:
+    """What lies in a folder, whose path is `before`; the paths of folders end with a slash."""
+    try:
+        found = [(os.fsencode(entry.name), entry) for entry in os.scandir(folder)]
+        found = [(name + b"/" if one.is_dir(follow_symlinks=False) else name, one) for name, one in found]
+    except OSError as error:
+        yield before, _unreadable(folder, error)
+        return
+    for name, entry in sorted(found, key=lambda one: one[0]):
+        if not is_part(entry.name):
+            yield f"{before}{entry.name}{'/' if name.endswith(b'/') else ''}", entry
+
+
+def is_part(name: str) -> bool:
+    """Whether a file is what has come of a download."""
+    return name.startswith(".wio-") and name.endswith(".part")
+
+
+def stat_of(file: str) -> os.stat_result | LeftOut:
+    """Of a file that was listed; it may be gone since then."""
+    try:
+        return os.stat(file)
+    except OSError as error:
+        return _unreadable(file, error)
+
+
+def _unreadable(path: str, error: OSError) -> LeftOut:
+    """What is gone since it was listed is no failure."""
+    return LeftOut(path, f"it can't be read: {error.strerror}", failed=not isinstance(error, FileNotFoundError))
 
 
 def _not_copied(entry: os.DirEntry[str]) -> str:
@@ -200,6 +261,8 @@ def _no_local_name(path: str) -> str:
     parts = path.split("/") if path else []
     if any(part in ("", ".", "..") for part in parts) or "\0" in path:
         return "no local file can have this name"
+    if any(len(os.fsencode(part)) > MAX_NAME_BYTES for part in parts):
+        return f"a name in it is longer than the {MAX_NAME_BYTES} bytes that a local file can have"
     if os.sep != "/" and any(os.sep in part or ":" in part for part in parts):
         return "no file of this system can have this name"
     return ""

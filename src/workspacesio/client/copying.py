@@ -8,7 +8,7 @@ import time
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-from workspacesio.client.copy_plan import Copy, LeftOut
+from workspacesio.client.copy_plan import Copy, LeftOut, name_of
 from workspacesio.client.downloads import download
 from workspacesio.client.errors import CommandError
 from workspacesio.client.places import Place
@@ -169,7 +169,7 @@ def _plan_next(
     if step is None:
         progress.is_planned = True
     elif isinstance(step, LeftOut):
-        result.left_out.append(step)
+        (result.failed if step.failed else result.left_out).append(step)
         tell(step)
     else:
         progress.plan(step.size)
@@ -199,8 +199,3 @@ def _copy(step: Copy, progress: Progress, *, overwrite: bool) -> None:
         if not overwrite and os.path.lexists(step.target):
             raise Exists(f"{step.target} exists already; add --yes to overwrite it.")
         download(step.source, step.target, size=step.size, etag=step.etag, told=progress.told)
-
-
-def name_of(end: str | Place) -> str:
-    """As a person would type it."""
-    return end if isinstance(end, str) else end.name()

@@ -141,7 +141,10 @@ def _kept(file: BinaryIO, digest: Hash, size: int) -> int:
 
 def _content(place: Place, have: int, size: int, etag: str) -> tuple[objects.Details, Iterator[bytes]]:
     if have and have == size:
-        return place.details(), iter(())
+        details = place.details()
+        if details.etag.strip('"') != etag.strip('"'):
+            raise objects.Replaced("it was replaced before it was downloaded; copy it again.")
+        return details, iter(())
     request = Request("GET", place.bucket, place.key())
     try:
         details, pieces = objects.open_content(place.storage, request, objects.Span(have, None, etag))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 
 class CommandError(Exception):
-    """Refused or failed: exit status 1."""
+    """Refused or failed: exit status 1. `below`: lines to print under the sentence, as they are."""
 
     exit_status = 1
+    below = ""
 
 
 class UsageError(CommandError):

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from email.message import Message
 
 PIECE_BYTES = 1 << 20
+BROKEN_PIECE_BYTES = 1 << 16
+"""Once a connection broke: what has come of a piece is lost with it, and the next one may break as soon."""
 PAGE_KEYS = 1000
 
 
@@ -49,7 +51,10 @@ def _moment(date: str | None) -> str:
     """An HTTP date as RFC 3339."""
     from email.utils import parsedate_to_datetime
 
-    return parsedate_to_datetime(date).isoformat() if date else ""
+    try:
+        return parsedate_to_datetime(date).isoformat() if date else ""
+    except ValueError:
+        return ""
 
 
 def list_page(
@@ -103,7 +108,15 @@ def children(storage: NodeStorage, bucket: str, prefix: str) -> Iterator[Object 
 
 def details(storage: NodeStorage, bucket: str, key: str) -> Details:
     """Raises S3Refused, with status 404 where there is no such object."""
-    answer, _ = storage.read(Request("HEAD", bucket, key))
+    try:
+        answer, _ = storage.read(Request("HEAD", bucket, key))
+    except S3Refused as refused:
+        if refused.code or refused.status not in (400, 403):
+            raise
+        # HEAD has no room for the reason, which may be keys that ended: GET says it, and has them renewed.
+        storage.open(Request("GET", bucket, key, headers={"Range": "bytes=0-0"}))
+        storage.disconnect()
+        answer, _ = storage.read(Request("HEAD", bucket, key))
     return Details(answer.headers)
 
 
@@ -152,12 +165,12 @@ def open_content(
 def _pieces(
     storage: NodeStorage, request: Request, span: Span, answer: http.client.HTTPResponse | None, patience: float
 ) -> Iterator[bytes]:
-    begin, failing_since = span.begin, 0.0
+    begin, failing_since, size = span.begin, 0.0, PIECE_BYTES
     while answer is not None:
         etag = answer.headers.get("ETag", "")
         end = begin + int(answer.headers.get("Content-Length", 0))
         try:
-            while piece := answer.read(PIECE_BYTES):
+            while piece := answer.read(size):
                 begin += len(piece)
                 failing_since = 0.0
                 yield piece
@@ -166,6 +179,7 @@ def _pieces(
             return
         except (OSError, http.client.HTTPException) as error:
             storage.disconnect()
+            size = BROKEN_PIECE_BYTES
             failing_since = failing_since or time.monotonic()
             if time.monotonic() - failing_since > patience:
                 raise CommandError(explain(error, storage.endpoint)) from error
@@ -183,7 +197,11 @@ def _from(storage: NodeStorage, request: Request, span: Span) -> http.client.HTT
     if span.etag:
         request.headers["If-Match"] = '"' + span.etag.strip('"') + '"'
     try:
-        return storage.open(request)
+        answer = storage.open(request)
+        if span.begin and answer.status != 206:
+            storage.disconnect()
+            raise CommandError(f"{storage.endpoint} doesn't give parts of objects; begin anew.")
+        return answer
     except S3Refused as refused:
         if refused.status == 416 and not span.begin:
             return None

@@ -128,6 +128,10 @@ class Resolver:
 
     def _resolve(self, text: str, purpose: str) -> Located:
         # Which reading of `a/b/c` holds depends on its first two parts only.
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise UsageError(f"{text!r} is no UTF-8, and no name in a workspace; ./ makes it a path.") from error
         parts = text.split("/", 2)
         question = f"{purpose} {'/'.join(parts[:2])}"
         known = self._found.get(question)

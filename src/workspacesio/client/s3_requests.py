@@ -16,7 +16,7 @@ import time
 import urllib.parse
 
 from workspacesio.client.connection import connect, explain
-from workspacesio.client.errors import CommandError
+from workspacesio.client.errors import CommandError, Refused
 from workspacesio.client.signature import Keys, Request, signed_headers
 
 TYPE_CHECKING = False
@@ -32,6 +32,7 @@ RENEW_BEFORE = 0.2
 """Keys are renewed when this part of their life is left."""
 RENEW_BEFORE_SECONDS = 300.0
 """Or this long, where that is less."""
+RENEW_AGAIN_SECONDS = 5.0
 
 _AGAIN = frozenset({429, 500, 502, 503, 504})
 _KEYS_ENDED = frozenset(
@@ -62,6 +63,7 @@ class NodeStorage:
         self._threads = threading.local()
         self._sockets: set[socket.socket] = set()
         self._closed = threading.Event()
+        self._ends_at = self._renew_at = 0.0
         self._begin(issue(False))
 
     def read(self, request: Request) -> tuple[http.client.HTTPResponse, bytes]:
@@ -138,7 +140,14 @@ class NodeStorage:
     def keys(self) -> Keys:
         """Such as are good for a while. Raises CommandError where the server gives no new ones."""
         if time.time() >= self._renew_at:
-            self._renew(fresh=False)
+            try:
+                self._renew(fresh=False)
+            except Refused:
+                raise
+            except CommandError:  # the service is away; the keys are good for a while
+                if time.time() >= self._ends_at:
+                    raise
+                self._renew_at = time.time() + RENEW_AGAIN_SECONDS
         return self._keys
 
     def _renew(self, *, fresh: bool) -> None:
@@ -154,8 +163,9 @@ class NodeStorage:
         self.abilities: dict[str, bool] = issued.get("abilities") or {}
         now = time.time()
         ends = datetime.fromisoformat(issued["expires_at"]).timestamp()
+        self._ends_at = ends
         self._renew_at = max(now + 1.0, ends - min(RENEW_BEFORE_SECONDS, RENEW_BEFORE * (ends - now)))
-        self._keys = Keys(
+        self._keys: Keys = Keys(
             issued["access_key_id"], issued["secret_access_key"], issued["session_token"], issued["region"]
         )
 
@@ -177,7 +187,14 @@ class NodeStorage:
         headers = {**signed_headers(keys, request, host, at=time.time()), **for_proxy, "Host": host}
         query = request.query_string()
         address = before + request.path() + (f"?{query}" if query else "")
-        connection.request(request.method, address, body=request.body or None, headers=headers)
+        try:
+            connection.request(request.method, address, body=request.body or None, headers=headers)
+        except (BrokenPipeError, ConnectionResetError):
+            # Who refuses may answer, and close, before all of a body has come.
+            refusal: http.client.HTTPResponse = connection.getresponse()
+            if refusal.status < 300:
+                raise
+            return refusal
         answer: http.client.HTTPResponse = connection.getresponse()
         return answer
 

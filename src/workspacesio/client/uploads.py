@@ -35,6 +35,7 @@ SINGLE_BYTES = 16 * MIB
 PARTS_AT_ONCE = 4
 MOST_IN_MEMORY = 128 * MIB
 """Of all uploads together."""
+_COMPRESSED = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
 ATTEMPTS = 3
 """For a file that changes while it is read."""
 
@@ -95,8 +96,7 @@ def _upload(descriptor: int, path: str, place: Place, *, told: Told, overwrite: 
     begin = _identity(descriptor)
     size = begin[0]
     headers = {} if overwrite else {"If-None-Match": "*"}
-    kind = mimetypes.guess_type(path)[0]
-    described = {"Content-Type": kind} if kind else {}
+    described = content_type(path)
     if size <= SINGLE_BYTES:
         with _memory.taken(size):
             body = os.pread(descriptor, size + 1, 0)
@@ -118,6 +118,14 @@ def _upload(descriptor: int, path: str, place: Place, *, told: Told, overwrite: 
         parts.give_up()
         raise
     parts.complete(headers)
+
+
+def content_type(path: str) -> dict[str, str]:
+    """The header that the name means. What is compressed is what its last ending says: `x.csv.gz` is no text."""
+    kind, encoding = mimetypes.guess_type(path)
+    if encoding:
+        kind = _COMPRESSED.get(encoding)
+    return {"Content-Type": kind} if kind else {}
 
 
 def _identity(descriptor: int) -> tuple[int, int, int]:
