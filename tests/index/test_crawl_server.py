@@ -21,7 +21,7 @@ from workspacesio.nodes.addresses import AllowedAddresses
 from workspacesio.nodes.errors import NodeDown
 from workspacesio.nodes.minio.connection import Connection, ServerAccess
 from workspacesio.nodes.minio.driver import MinioDriver
-from workspacesio.nodes.minio.listing_pages import KeyPage, ListedObject, read_page
+from workspacesio.nodes.minio.listing_pages import ListedObject, PageAnswer
 from workspacesio.services.crawl_requests import set_indexing
 
 OBJECTS = 4_000
@@ -136,14 +136,14 @@ def test_a_server_that_goes_away_drops_nothing(world: CrawlWorld, monkeypatch: p
     before = world.indexed(workspace)
     from workspacesio.index import crawl_sources
 
-    real, asked = crawl_sources.list_keys, iter(range(3))
+    real, asked = crawl_sources.ask_page, iter(range(3))
 
-    def away(*arguments: Any, **options: Any) -> KeyPage:
+    def away(*arguments: Any, **options: Any) -> PageAnswer:
         if next(asked, None) is None:
             raise NodeDown("The server did not answer in time.")
         return real(*arguments, **options)
 
-    monkeypatch.setattr(crawl_sources, "list_keys", away)
+    monkeypatch.setattr(crawl_sources, "ask_page", away)
     row = world.crawl()
     assert (row.state, row.problem) == (CrawlState.FAILED, "The server did not answer in time.")
     assert world.indexed(workspace) == before
@@ -192,7 +192,9 @@ CONTENTS = (
 def test_pages_are_read_as_servers_write_them(etag: str) -> None:
     more = "<IsTruncated>true</IsTruncated><NextContinuationToken>a&amp;b</NextContinuationToken>"
     prefixes = "<CommonPrefixes><Prefix>c+d/</Prefix></CommonPrefixes>"
-    page = read_page((PAGE % (more + CONTENTS % etag + prefixes)).encode())
+    answer = PageAnswer((PAGE % (more + CONTENTS % etag + prefixes)).encode())
+    assert (answer.last_key, answer.token) == ("a b+é", "a&b")
+    page = answer.read()
     expected = ListedObject("a b+é", 7, 1_795_372_331, "e-1")
     assert (list(page.objects), list(page.common_prefixes), page.token) == ([expected], ["c d/"], "a&b")
 
@@ -204,17 +206,35 @@ def test_pages_in_another_order_go_through_the_parser() -> None:
     aws += "<ChecksumAlgorithm>CRC64NVME</ChecksumAlgorithm><ChecksumType>FULL_OBJECT</ChecksumType><Size>8</Size>"
     aws += "<StorageClass>STANDARD</StorageClass></Contents>"
     aws += "<IsTruncated>false</IsTruncated>"
-    page = read_page((PAGE % (other + aws)).encode())
+    answer = PageAnswer((PAGE % (other + aws)).encode())
+    assert (answer.last_key, answer.token) == ("b", None)
+    page = answer.read()
     assert list(page.objects) == [
         ListedObject("a", 7, 1_795_372_331, "e"),
         ListedObject("b", 8, 1_795_372_332, "f"),
     ]
-    assert list(read_page((PAGE % aws).encode()).objects) == [ListedObject("b", 8, 1_795_372_332, "f")]
+    assert list(PageAnswer((PAGE % aws).encode()).read().objects) == [ListedObject("b", 8, 1_795_372_332, "f")]
 
 
 @pytest.mark.parametrize(
-    "answer", [b"", b"\xff", b"<html/>", b"<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>"]
+    ("told", "size"), [("9" * 18, 10**18 - 1), (str(2**63 - 1), 2**63 - 1), ("9" * 4000, 2**63 - 1), ("-7", 0)]
+)
+def test_a_size_that_no_database_holds_is_the_largest_that_one_does(told: str, size: int) -> None:
+    page = PAGE % ((CONTENTS % "e").replace("<Size>7<", f"<Size>{told}<") + "<IsTruncated>false</IsTruncated>")
+    assert [one.size for one in PageAnswer(page.encode()).read().objects] == [size]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"\xff",
+        b"<html/>",
+        b"<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>",
+        (PAGE % ("<IsTruncated>true</IsTruncated>" + CONTENTS % "e")).encode(),
+        b"<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>\xff</Key></Contents></ListBucketResult>",
+    ],
 )
 def test_what_is_no_listing_is_no_empty_one(answer: bytes) -> None:
     with pytest.raises(NodeDown):
-        read_page(answer)
+        PageAnswer(answer)

@@ -1,15 +1,15 @@
 """Walking a workspace on an S3 server: its keys in order, listed at several places at once.
 
-The first pages tell whether there is more, and how long one takes. Where they come slowly, the folders right below
-(or, where these are few, those in them) cut the rest into ranges, which some threads list ahead of where the walk
-is, in order and a few pages each; else one thread lists ahead. Pages go through the node's own connection, so only
-to addresses that were judged (`nodes/connecting.py`).
+The first pages are asked for one by one, and tell whether there is more, and how long one takes. Where they come
+slowly, the folders right below (or, where these are few, those in them) cut the rest into ranges, which some
+threads list ahead of where the walk is, in order and a few pages each; else one thread lists ahead. Pages go by
+the node's own connection, so only to addresses that were judged (`nodes/connecting.py`).
 
 An object whose key the endpoint would not serve is not indexed, and told.
 """
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from itertools import pairwise
 
 from workspacesio.domain.names import key_problem
@@ -18,15 +18,17 @@ from workspacesio.index.exclusions import Exclusions
 from workspacesio.index.found import Found
 from workspacesio.index.key_folding import KeyFolding
 from workspacesio.index.key_ranges import (
+    EVERYTHING,
+    AskPage,
     KeyRange,
     ListedPage,
-    ListKeys,
     RangeReader,
-    check_order,
+    check_progress,
     patiently,
     thinned,
 )
 from workspacesio.nodes.folder.scan import is_utf8
+from workspacesio.nodes.minio.listing_pages import ListedObject
 from workspacesio.nodes.stamps import WHOLE_SECOND, object_stamp
 
 FLUSH_KEYS = 20_000
@@ -36,6 +38,11 @@ RANGE_KEYS = 16_000
 QUICK_PAGE_SECONDS = 0.05
 """Of a server whose pages come sooner, one listing is nearly as quick as what is listed is recorded, and several
 are dearer: MinIO walks on beyond the end of each range, which takes half as much processor time again."""
+
+PAGES_AT_FIRST = 5
+"""Of a quick server; each is worked on before the next is asked for. MinIO writes down what it meets on its disks
+in pieces of 5,000 keys, and sleeps for 50 and then 250 ms where it is asked for one that isn't written yet
+(cmd/metacache-set.go)."""
 
 MAX_RANGES = 512
 _UNKNOWN = 8
@@ -50,7 +57,7 @@ class ServerWalk:
 
     def __init__(
         self,
-        list_keys: ListKeys,
+        ask_page: AskPage,
         prefix: str,
         workspace_id: int,
         known: Known,
@@ -58,7 +65,7 @@ class ServerWalk:
         exclusions: Exclusions,
         expected: int | None,
     ) -> None:
-        self._list_keys = list_keys
+        self._ask_page = ask_page
         self._prefix = prefix
         self._workspace_id = workspace_id
         self._known = known
@@ -74,19 +81,20 @@ class ServerWalk:
                 yield Walked(None, 0)
                 continue
             problems: list[tuple[str, str]] = []
-            yield from folding.keys(self._found(page, problems), page.mark)
+            objects = page.objects()
+            yield from folding.keys(self._found(objects, problems), page.mark)
             yield Walked(None, 0, problems)
-            since_flush += len(page.objects)
+            since_flush += len(objects)
             if since_flush >= FLUSH_KEYS:
                 since_flush = 0
                 yield from folding.flush()
         yield from folding.end()
 
-    def _found(self, page: ListedPage, problems: list[tuple[str, str]]) -> list[tuple[str, Found]]:
+    def _found(self, objects: Sequence[ListedObject], problems: list[tuple[str, str]]) -> list[tuple[str, Found]]:
         """Path and object of what is indexed."""
         skip, excludes = len(self._prefix), self._exclusions.excludes if self._exclusions else None
         found = []
-        for key, size, seconds, etag in page.objects:
+        for key, size, seconds, etag in objects:
             path = key[skip:]
             problem = key_problem(key)
             if problem is not None:
@@ -101,27 +109,28 @@ class ServerWalk:
 
     def _pages(self, prefix: str, after: str) -> Iterator[ListedPage | None]:
         """All pages behind `after` in order, and None now and then while one is waited for."""
-        mark = self._known.mark()
-        first = patiently(lambda: self._list_keys(prefix, start_after=after))
-        check_order(first, "", None)
-        yield ListedPage(first.objects, mark)
-        if first.token is None:
-            return
-        last = first.objects[-1].key if first.objects else after
-        # The first page takes longer, since the server begins to look; the second one tells how quick it is.
-        mark, begun = self._known.mark(), time.perf_counter()
-        second = patiently(lambda: self._list_keys(prefix, token=first.token))
-        is_quick = time.perf_counter() - begun < QUICK_PAGE_SECONDS
-        check_order(second, last, first.token)
-        yield ListedPage(second.objects, mark)
-        if second.token is None:
-            return
-        last = second.objects[-1].key if second.objects else last
+        token: str | None = None
+        last = after
+        is_quick = True
+        for number in range(PAGES_AT_FIRST):
+            mark, begun = self._known.mark(), time.perf_counter()
+            start = "" if number else after
+            answer = patiently(lambda: self._ask_page(prefix, start_after=start, token=token))  # noqa: B023 - at once
+            if number == 1:
+                # The first page takes longer, since the server begins to look: the second tells how quick it is.
+                is_quick = time.perf_counter() - begun < QUICK_PAGE_SECONDS
+            check_progress(answer, last if number else "", token)
+            yield ListedPage(answer, mark, EVERYTHING)
+            token, last = answer.token, answer.last_key or last
+            if token is None:
+                return
+            if not is_quick:
+                break
         folders = self._folders(prefix) if self._ranges > 1 and not is_quick else []
         bounds = thinned([one for one in folders if one > last], self._ranges - 1)
         ranges = [KeyRange(*bound) for bound in pairwise([None, *bounds, None])]
-        reader = RangeReader(self._list_keys, self._known.mark, prefix, ranges, token=second.token, last=last)
-        with reader:
+        assert token is not None
+        with RangeReader(self._ask_page, self._known.mark, prefix, ranges, token=token, last=last) as reader:
             yield from reader.pages()
 
     def _folders(self, prefix: str) -> list[str]:
@@ -132,5 +141,5 @@ class ServerWalk:
         return sorted({*top, *(below for one in top for below in self._below(one))})
 
     def _below(self, prefix: str) -> list[str]:
-        page = patiently(lambda: self._list_keys(prefix, delimiter="/"))
+        page = patiently(lambda: self._ask_page(prefix, delimiter="/").read())
         return [one for one in page.common_prefixes if is_utf8(one)]

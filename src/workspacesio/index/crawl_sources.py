@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+from workspacesio.domain.crawl_reasons import ROOT_MISSING
 from workspacesio.domain.errors import NotSupported
 from workspacesio.index.crawl_folder import FolderWalk, Known, Walked, WorkspaceUnreadable
 from workspacesio.index.crawl_server import ServerWalk
@@ -19,10 +20,8 @@ from workspacesio.nodes.folder.driver import FolderDriver
 from workspacesio.nodes.folder.sight import open_folder
 from workspacesio.nodes.folder.walk import Obstacle, join
 from workspacesio.nodes.minio.driver import ServerStorage
-from workspacesio.nodes.minio.listing_pages import list_keys
+from workspacesio.nodes.minio.listing_pages import ask_page
 from workspacesio.nodes.values import Scope
-
-ROOT_MISSING = "the folder of its root is missing or empty, as if not mounted; what was known of it was kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +160,8 @@ class ServerSource:
         """Each page is a look."""
 
     def walk(self, place: Place, start: str = "", resume: Position | None = None) -> Generator[Walked, None, None]:
-        listing = partial(list_keys, self._storage.s3, place.bucket)
         walk = ServerWalk(
-            listing,
+            partial(ask_page, self._storage.s3, place.bucket),
             place.prefix,
             place.workspace_id,
             self._known,

@@ -1,8 +1,9 @@
 """Listing the keys of a bucket at several places at once, and reading them in order.
 
 Ranges of keys are listed by some threads, each from its beginning, the first ones first, a few pages ahead of the
-reader, so that little is kept in memory whatever their sizes. A server that doesn't answer is asked again a few
-times before the listing fails.
+reader, so that little is kept in memory whatever their sizes. The threads only ask: pages are read when they are
+wanted, so that the server works on the next one meanwhile. A server that doesn't answer is asked again a few times
+before the listing fails.
 """
 
 import queue
@@ -33,12 +34,26 @@ _JUST_BELOW_SLASH = ".\U0010ffff"
 T = TypeVar("T")
 
 
-class ListKeys(Protocol):
+class Answer(Protocol):
+    """`token`: of the next page; `last_key`: of the last object, None where there is none."""
+
+    @property
+    def token(self) -> str | None: ...
+
+    @property
+    def last_key(self) -> str | None: ...
+
+    def read(self) -> KeyPage:
+        """Raises NodeDown."""
+        ...
+
+
+class AskPage(Protocol):
     """One page of a bucket's keys. Blocks, from any thread. Raises NodeErrors."""
 
     def __call__(
         self, prefix: str, *, start_after: str = "", token: str | None = None, delimiter: str = ""
-    ) -> KeyPage: ...
+    ) -> Answer: ...
 
 
 class KeyRange(NamedTuple):
@@ -48,12 +63,27 @@ class KeyRange(NamedTuple):
     high: str | None
 
 
+EVERYTHING = KeyRange(None, None)
+
+
 @dataclass(frozen=True, slots=True)
 class ListedPage:
-    """`mark` was taken before it was asked for."""
+    """`mark` was taken before it was asked for. Of its objects those in the range count."""
 
-    objects: Sequence[ListedObject]
+    answer: Answer
     mark: Mark
+    wanted: KeyRange
+
+    def objects(self) -> Sequence[ListedObject]:
+        """Raises NodeDown."""
+        objects = self.answer.read().objects
+        _check_order(objects)
+        low, high = self.wanted
+        if low is not None and objects and objects[0].key < low:
+            objects = [one for one in objects if one.key >= low]
+        if high is not None and objects and objects[-1].key >= high:
+            objects = [one for one in objects if one.key < high]
+        return objects
 
 
 class RangeReader:
@@ -61,7 +91,7 @@ class RangeReader:
 
     def __init__(
         self,
-        list_keys: ListKeys,
+        ask_page: AskPage,
         mark: Callable[[], Mark],
         prefix: str,
         ranges: Sequence[KeyRange],
@@ -69,7 +99,7 @@ class RangeReader:
         token: str,
         last: str,
     ) -> None:
-        self._list_keys = list_keys
+        self._ask_page = ask_page
         self._mark = mark
         self._prefix = prefix
         self._ranges = ranges
@@ -136,21 +166,15 @@ class RangeReader:
         empty = 0
         while more and not self._left.is_set():
             mark = self._mark()
-            page = patiently(lambda: self._list_keys(self._prefix, start_after=start, token=token), self._left)  # noqa: B023 - asked for at once
-            check_order(page, last, token)
-            objects = page.objects
-            empty = 0 if objects else empty + 1
+            answer = patiently(lambda: self._ask_page(self._prefix, start_after=start, token=token), self._left)  # noqa: B023 - asked for at once
+            check_progress(answer, last, token)
+            empty = 0 if answer.last_key is not None else empty + 1
             if empty > MAX_EMPTY_PAGES:
                 raise NodeDown("The server lists page after page without a key, and says that there are more.")
-            last = objects[-1].key if objects else last
-            if wanted.low is not None and objects and objects[0].key < wanted.low:
-                objects = [one for one in objects if one.key >= wanted.low]
-            if wanted.high is not None and objects and objects[-1].key >= wanted.high:
-                objects = [one for one in objects if one.key < wanted.high]
-                more = False
-            yield ListedPage(objects, mark)
-            token = page.token
-            more = more and token is not None
+            yield ListedPage(answer, mark, wanted)
+            last = answer.last_key or last
+            token = answer.token
+            more = token is not None and (wanted.high is None or last < wanted.high)
 
     def _put(self, number: int, page: ListedPage | BaseException | None) -> None:
         while not self._left.is_set():
@@ -161,15 +185,29 @@ class RangeReader:
             return
 
 
-def check_order(page: KeyPage, last: str, token: str | None) -> None:
-    """Keys rise, also from the `last` one on, and each page has another token: else there may be no end.
+def check_progress(answer: Answer, last: str, token: str | None) -> None:
+    """Its last key comes behind the `last` one, and it has another token: else there may be no end.
 
     Raises NodeDown. Keys are ordered as bytes: Amazon S3 API Reference, "ListObjectsV2".
     """
-    keys = [one.key.encode(errors="surrogateescape") for one in page.objects]
-    falls = any(map(gt, keys, islice(keys, 1, None)))
-    if falls or (keys and keys[-1] <= last.encode(errors="surrogateescape")) or page.token == (token or ""):
-        raise NodeDown("The server lists keys out of order, or again and again the same.")
+    key = answer.last_key
+    if (key is not None and _bytes(key) <= _bytes(last)) or answer.token == (token or ""):
+        raise _out_of_order()
+
+
+def _check_order(objects: Sequence[ListedObject]) -> None:
+    """Keys rise. Raises NodeDown."""
+    keys = [one.key.encode(errors="surrogateescape") for one in objects]
+    if any(map(gt, keys, islice(keys, 1, None))):
+        raise _out_of_order()
+
+
+def _bytes(key: str) -> bytes:
+    return key.encode(errors="surrogateescape")
+
+
+def _out_of_order() -> NodeDown:
+    return NodeDown("The server lists keys out of order, or again and again the same.")
 
 
 def patiently(ask: Callable[[], T], left: threading.Event | None = None) -> T:

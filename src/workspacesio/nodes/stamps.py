@@ -10,6 +10,21 @@ from hashlib import blake2b
 WHOLE_SECOND = 1_000_000
 """In microseconds."""
 
+EARLIEST = -62_135_596_800_000_000
+LATEST = 253_402_300_799_999_999
+"""Microseconds since 1970: the years 1 to 9999. Anybody may give a file a time of which no 64 bits are enough."""
+EARLIEST_NS, LATEST_NS = EARLIEST * 1000, LATEST * 1000 + 999
+
+
+def file_modified(found: os.stat_result) -> int:
+    """When a file's bytes were changed last, as in `StoredObject`."""
+    return held(found.st_mtime_ns // 1000)
+
+
+def held(modified: int) -> int:
+    """Microseconds since 1970; of a time beyond the years 1 to 9999 the first or last one in them."""
+    return min(max(modified, EARLIEST), LATEST)
+
 
 def file_stamp(found: os.stat_result) -> int:
     """Of a file in a folder: another one in its place, bytes written to it, or tags set, make another number."""

@@ -15,13 +15,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeGuard
 
 import orjson
 
+from workspacesio.nodes.stamps import EARLIEST, LATEST
 from workspacesio.nodes.values import CONTENT_HEADERS, DEFAULT_CONTENT_TYPE, ObjectMetadata, PartInfo
 
 EMPTY_MD5 = "d41d8cd98f00b204e9800998ecf8427e"
+
+MAX_ETAG_CHARACTERS = 255
+"""The longest that a file's record can hold."""
 
 _HEADERS = frozenset(CONTENT_HEADERS)
 """Any other, such as `content-length` or `set-cookie`, was written by hand."""
@@ -64,7 +68,13 @@ def _type_of(name: str) -> str:
 
 def is_etag(value: object) -> bool:
     """Whoever may write a file may write any attribute to it: what goes into a header is looked at first."""
-    return isinstance(value, str) and value.isascii() and value.isprintable() and '"' not in value
+    return (
+        isinstance(value, str)
+        and len(value) <= MAX_ETAG_CHARACTERS
+        and value.isascii()
+        and value.isprintable()
+        and '"' not in value
+    )
 
 
 def folder_record(raw: Raw, found: os.stat_result) -> FolderRecord:
@@ -79,8 +89,12 @@ def folder_record(raw: Raw, found: os.stat_result) -> FolderRecord:
     return FolderRecord(
         made=raw.get("n") == 1,
         marker=marker,
-        modified=modified if isinstance(modified, float) else found.st_mtime,
+        modified=modified if _is_time(modified) else found.st_mtime,
     )
+
+
+def _is_time(value: object) -> TypeGuard[float]:
+    return isinstance(value, float) and EARLIEST <= value * 1_000_000 <= LATEST
 
 
 def raw_folder_record(inode: int, record: FolderRecord) -> Raw:

@@ -14,7 +14,7 @@ from workspacesio.nodes.folder.metadata import MetadataStore
 from workspacesio.nodes.folder.page_etags import PageEtags
 from workspacesio.nodes.folder.resolve import NodeTree
 from workspacesio.nodes.folder.sight import Sight, Way, entry_left_out
-from workspacesio.nodes.stamps import file_stamp, object_stamp
+from workspacesio.nodes.stamps import file_modified, file_stamp, held, object_stamp
 from workspacesio.nodes.values import Scope, StoredObject
 
 
@@ -64,7 +64,7 @@ class _Look:
     def _marker(self, fd: int, found: os.stat_result, key: str) -> None:
         record = self._sight.record(fd, found)
         if record.marker is not None:
-            modified = int(record.modified * 1_000_000)
+            modified = held(int(record.modified * 1_000_000))
             etag = record.marker.etag
             self.found[key] = StoredObject(key, 0, modified, etag, object_stamp(0, modified, etag))
 
@@ -103,5 +103,4 @@ class _Look:
         except OSError as error:
             entry_left_out(error)
             return
-        modified = found.st_mtime_ns // 1_000
-        self.found[key] = StoredObject(key, found.st_size, modified, etag, file_stamp(found))
+        self.found[key] = StoredObject(key, found.st_size, file_modified(found), etag, file_stamp(found))

@@ -14,7 +14,7 @@ from minio.error import ServerError
 
 from workspacesio.nodes.errors import NoSuchBucket
 from workspacesio.nodes.minio.failures import NotPermitted, RequestRefused, failures
-from workspacesio.nodes.minio.listing_pages import KeyPage, ListedObject, list_keys
+from workspacesio.nodes.minio.listing_pages import MOST_BYTES, KeyPage, ListedObject, list_keys
 from workspacesio.nodes.stamps import object_stamp, whole_seconds
 from workspacesio.nodes.values import StoredObject
 
@@ -133,4 +133,5 @@ def _listed(one: ListedObject) -> StoredObject:
 
 
 def _stored(key: str, size: int, modified: int, etag: str) -> StoredObject:
+    size = min(size, MOST_BYTES)
     return StoredObject(key, size, modified, etag, object_stamp(size, modified, etag))
