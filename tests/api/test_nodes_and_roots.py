@@ -110,7 +110,8 @@ def test_buckets_of_a_folder_of_buckets(plane: Plane) -> None:
     plane.refused(422, "invalid_bucket", "root", "POST", "/nodes", body | {"bucket": "x-bucket"})
     assert plane.do("root", "POST", "/nodes", body)["bucket"] is None
     root = {"node": "many", "type": "private"}
-    plane.refused(404, "no_such_bucket", "root", "POST", "/roots", root | {"bucket": "second"})
+    error = plane.refused(404, "no_such_bucket", "root", "POST", "/roots", root | {"bucket": "second"})
+    assert error["message"] == "There is no bucket 'second' on node many; there is 'first'."
     plane.do("root", "POST", "/roots", root | {"bucket": "first", "prefix": "users"})
     made = plane.workspace("ada", "scans", root="users")
     assert (made["bucket"], made["prefix"]) == ("first", "users/ada/scans/")
@@ -119,7 +120,8 @@ def test_buckets_of_a_folder_of_buckets(plane: Plane) -> None:
 def test_who_makes_roots(plane: Plane) -> None:
     body = {"node": "local", "bucket": "data", "prefix": "lab", "type": "private"}
     plane.refused(404, "not_found", "ada", "POST", "/roots", body)
-    plane.refused(404, "no_such_bucket", "root", "POST", "/roots", body | {"bucket": "other"})
+    error = plane.refused(404, "no_such_bucket", "root", "POST", "/roots", body | {"bucket": "other"})
+    assert error["message"] == "There is no bucket 'other' on node local; there is 'data'."
     made = plane.do("root", "POST", "/roots", body | {"create": ["ada", "bob"]})
     assert (made["name"], made["prefix"], made["create"], made["creators"]) == (
         "lab",

@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from api.plane import Plane
-from workspacesio.database.tables import User
-from workspacesio.index import level_changes, status
+from workspacesio.api.fields import rfc3339
+from workspacesio.api.index_answers import instant
+from workspacesio.database.tables import Root, User
+from workspacesio.domain.search_types import year_of
+from workspacesio.index import level_changes, remembered, status
 from workspacesio.index.extraction.protocol import Extractor
 from workspacesio.index.extraction.registry import Registry
+from workspacesio.nodes.stamps import EARLIEST, LATEST
 
 FILES = {
     "raw/plate-1.csv": 10,
@@ -72,6 +76,20 @@ def test_what_is_found_and_what_is_said_of_it(lab: Plane) -> None:
     }
     assert first["modified"].endswith("Z")
     assert lab.do("bob", "GET", "/search", None, limit=0)["total"] == len(FILES)
+
+
+@pytest.mark.parametrize(
+    ("microseconds", "spelled"),
+    [
+        (EARLIEST, "0001-01-01T00:00:00Z"),
+        (-60_749_654_400_000_001, "0044-12-01T23:59:59Z"),
+        (-1, "1969-12-31T23:59:59Z"),
+        (LATEST, "9999-12-31T23:59:59Z"),
+    ],
+)
+def test_times_have_four_digits_of_a_year_and_facets_have_the_same(microseconds: int, spelled: str) -> None:
+    assert rfc3339(instant(microseconds)) == spelled
+    assert year_of(microseconds) == int(spelled[:4])
 
 
 def test_order(lab: Plane) -> None:
@@ -416,3 +434,85 @@ def test_searches_beyond_the_few_that_one_user_may_run_are_refused(
             assert answer.headers["Retry-After"] == "1"
         assert lab.call("ada", "GET", "/search").status_code == 200
     assert lab.call("bob", "GET", "/search").status_code == 200
+
+
+def test_whoever_holds_a_folder_learns_nothing_of_its_root(lab: Plane, monkeypatch: pytest.MonkeyPatch) -> None:
+    """carol sees neither it nor a whole workspace in it. That what she reads is incomplete she is told."""
+    monkeypatch.setattr(remembered, "UNINDEXED_SECONDS", 0.0)
+    asked = [
+        ("GET", "/search?q=plate%20type:text/plain%20tag:a"),
+        ("GET", "/search?q=root:existing"),
+        ("GET", "/aggregate?by=type&q=plate"),
+        ("GET", "/workspaces/1/sizes?path=raw"),
+        ("GET", "/workspaces/1/sizes?path=report"),
+        ("GET", "/workspaces"),
+        ("GET", "/workspaces?scope=shared"),
+        ("GET", "/workspaces/1"),
+    ]
+    for level in ("names", "metadata", "content", "none"):
+        lab.do("root", "PATCH", "/roots/existing", {"indexing": {"level": level}})
+        answers = {address: lab.call("carol", method, address) for method, address in asked}
+        assert {answer.status_code for answer in answers.values()} <= {200, 404}
+        said = {address: answer.text for address, answer in answers.items()}
+        said["root"] = said.pop("/search?q=root:existing").replace("whose root is 'existing'", "")
+        assert not [address for address, text in said.items() if "existing" in text]
+        remarks = lab.do("carol", "GET", asked[0][1])["incomplete"]
+        assert remarks
+        for remark in remarks:
+            assert "omething shared with you" in remark["message"]
+            assert remark["roots"] == []
+    (seen,) = lab.do("carol", "GET", "/workspaces")
+    assert (seen["root"], seen["folders"]) == (None, [{"folder": "raw/", "level": "read"}])
+    # bob reads the whole workspace, and ada owns it.
+    for who in ("bob", "ada"):
+        assert "existing" in lab.call(who, "GET", asked[0][1]).text
+        assert lab.do(who, "GET", "/workspaces/1")["root"] == "existing"
+        assert lab.do(who, "GET", "/search?q=root:existing")["notes"] == []
+    # A root in which somebody may create workspaces is none to hide from them.
+    with lab.database.write() as session:
+        session.execute(update(Root).values(type="private", create_policy="everyone"))
+    assert lab.do("carol", "GET", "/workspaces/1")["root"] == "existing"
+    assert "existing" in lab.call("carol", "GET", asked[0][1]).text
+
+
+def test_what_is_said_of_an_answer_ends_with_the_right_to_it(lab: Plane) -> None:
+    """At once, as the answers themselves: nothing that a process remembers for a second is a right."""
+    mine = lab.workspace("ada", "mine")["id"]
+    lab.group("readers", "carol")
+    key = {"name": "mine", "workspaces": ["mine"]}
+    tokens = {who: lab.do(who, "POST", "/api-keys", {"name": "all"})["token"] for who in ("bob", "carol")}
+    narrowed = lab.do("ada", "POST", "/api-keys", key)["token"]
+
+    def said(who: str) -> list[tuple[str, list[str]]]:
+        answers = [lab.do(who, "GET", address, None, q="plate") for address in ("/search", "/aggregate")]
+        assert answers[0]["incomplete"] == answers[1]["incomplete"]
+        return [(remark["message"], remark["roots"]) for remark in answers[0]["incomplete"]]
+
+    def words(places: str, *roots: str) -> list[tuple[str, list[str]]]:
+        return [(f"Not indexed, as operators chose: words in contents of {places}.", list(roots))]
+
+    assert said("ada") == words("roots existing and private", "existing", "private")
+    assert said(narrowed) == words("root private", "private")
+    assert said("carol") == said(tokens["carol"]) == words("something shared with you")
+    assert said("bob") == said(tokens["bob"]) == words("root existing", "existing")
+    # From the whole to a folder of it, until it expires.
+    lab.do("ada", "DELETE", "/workspaces/1/shares?subject=bob")
+    assert said("bob") == said(tokens["bob"]) == []
+    lab.share("ada", 1, "bob", folder="raw", expires_at="2026-11-22T11:00:00Z")
+    assert said("bob") == said(tokens["bob"]) == words("something shared with you")
+    lab.share("ada", mine, "bob", folder="in/it")
+    lab.clock.advance(hours=2)
+    # In the private root everybody may create workspaces: it is named to whoever reads something there.
+    assert said("bob") == said(tokens["bob"]) == words("root private", "private")
+    # To a group, and out of it.
+    lab.do("ada", "DELETE", "/workspaces/1/shares?subject=carol&folder=raw/")
+    assert said("carol") == []
+    lab.share("ada", 1, "@readers")
+    assert said("carol") == words("root existing", "existing")
+    lab.do("root", "DELETE", "/groups/readers/members/carol")
+    assert said("carol") == said(tokens["carol"]) == []
+    # A user who is disabled is told nothing.
+    lab.do("root", "POST", "/users/bob/disable")
+    for address in ("/search?q=plate", "/aggregate", "/workspaces/1/sizes", "/index"):
+        lab.refused(401, None, tokens["bob"], "GET", address)
+        lab.refused(401, None, "bob", "GET", address)

@@ -18,6 +18,7 @@ from workspacesio.cli import (
     index_commands,
     output,
     parser,
+    root_indexing,
     search_command,
     search_output,
 )
@@ -288,6 +289,43 @@ def test_what_can_not_be_paused_or_let_go(
 
 
 @pytest.mark.parametrize(
+    ("command", "state", "why"),
+    [
+        (
+            "pause",
+            "running",
+            "nothing is crawling there as a whole; crawl 10 is of ada/plates: name that workspace.",
+        ),
+        (
+            "resume",
+            "paused",
+            "no crawl is paused there as a whole; crawl 10 is of ada/plates: name that workspace.",
+        ),
+        ("pause", "done", "nothing is crawling there: crawl 7 was done 2020-05-17;"),
+    ],
+)
+def test_a_root_is_not_one_workspace_of_it(
+    command: str, state: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = Crawls(crawl(id=10, workspace="ada/plates", state=state), crawl(state="done", **ENDED))
+    monkeypatch.setattr(crawl_commands, "signed_in", lambda: server)
+    run = {"pause": crawl_commands.pause, "resume": crawl_commands.resume}[command]
+    with pytest.raises(CommandError) as caught:
+        run(parser.parse(f"crawl {command}", ["--root", "existing"]))
+    assert str(caught.value).startswith(why)
+    assert server.posted == []
+
+
+def test_whoever_may_not_crawl_is_told_who_may(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(crawl_commands, "signed_in", Crawls)
+    assert crawl_commands.status(parser.parse("crawl status", ["ada/plates"])) == 0
+    out, err = capsys.readouterr()
+    assert "that you may see; its owners and managers make one with `wio crawl start ada/plates`." in out + err
+
+
+@pytest.mark.parametrize(
     ("asked", "others", "said"),
     [
         (
@@ -359,13 +397,13 @@ def test_paths_are_exact_and_one_a_line(capsysbinary: pytest.CaptureFixture[byte
 )
 def test_the_place_of_a_mistake(text: str, at: int, length: int, drawn: str) -> None:
     refused = Refused("It is wrong.", status=422, code="invalid_query", details={"at": at, "length": length})
-    assert search_output.pointed(refused, text) == f"It is wrong.\n{drawn}"
+    assert search_output.pointed(refused, text) == drawn
 
 
 def test_a_server_that_names_no_place_or_a_wrong_one() -> None:
     for details in ({}, {"at": 9, "length": 1}, {"at": -1, "length": 1}, {"at": "0", "length": 1}):
         refused = Refused("It is wrong.", status=422, code="invalid_query", details=dict(details))
-        assert search_output.pointed(refused, "abc") == "It is wrong."
+        assert search_output.pointed(refused, "abc") == ""
 
 
 @pytest.mark.parametrize(
@@ -414,6 +452,7 @@ def test_ages() -> None:
     assert output.ago("2020-05-17T12:00:00Z") == "2020-05-17"
     assert output.ago((now + timedelta(days=400)).isoformat())[:2] == "20"
     assert output.ago(None) == "-"
+    assert output.ago("0045-03-14T12:00:00Z") == "0045-03-14"
     assert output.ago("0001-01-01T00:00:00Z")
 
 
@@ -513,7 +552,7 @@ def work(**counts: int) -> dict[str, Any]:
         (
             {"missing": 2, "changed": 0, "extra": 1},
             1,
-            "differs from storage: 2 missing, 1 extra; `wio crawl start`",
+            "differs from storage: 2 missing, 1 extra; `wio crawl start --root existing` makes it true again",
         ),
         ({"missing": 0, "engine_differs": 3}, 1, "of 3 workspaces isn't what was indexed; `wio index rebuild`"),
     ],
@@ -552,6 +591,56 @@ def test_a_facet_that_there_is_not(typed: str, hint: str, monkeypatch: pytest.Mo
     with pytest.raises(UsageError) as caught:
         search_command.search(parser.parse("search", ["--facets", typed]))
     assert hint in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [
+        (["--count", "--limit", "3"], "--limit is not for --count."),
+        (["--count", "--sort", "size"], "--sort is not for --count."),
+        (["--count", "--oldest"], "--oldest is not for --count."),
+        (["--facets", "--sort", "size"], "--sort is not for --facets."),
+        (["--facets", "--largest", "--highlight"], "--largest is not for --facets."),
+        (["--facets", "--reverse"], "--reverse is not for --facets."),
+        (["--paths", "--problems"], "--problems is not for --paths."),
+        (["--facets="], "not ''; write the query before it."),
+        (["--facets", ""], "not ''; write the query before it."),
+    ],
+)
+def test_an_option_that_would_say_nothing_is_refused(
+    typed: list[str], why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_command, "signed_in", lambda: None)
+    with pytest.raises(UsageError) as caught:
+        search_command.search(parser.parse("search", ["plate", *typed]))
+    assert str(caught.value).endswith(why)
+
+
+@pytest.mark.parametrize(
+    ("typed", "excluded", "why"),
+    [
+        (
+            ["--include", "*.tpm"],
+            ["*.tmp", "cache/"],
+            "'*.tpm' is not excluded there; excluded are '*.tmp', 'cache/'.",
+        ),
+        (["--include", "*.tmp"], [], "'*.tmp' is not excluded there; nothing is."),
+        (
+            ["--include", "a", "--include", "b", "--exclude", "c"],
+            ["a"],
+            "'b' is not excluded there; excluded are 'a'.",
+        ),
+    ],
+)
+def test_only_what_is_excluded_is_taken_back(typed: list[str], excluded: list[str], why: str) -> None:
+    with pytest.raises(CommandError) as caught:
+        root_indexing.wanted(parser.parse("root set", ["existing", *typed]), lambda: {"exclusions": excluded})
+    assert str(caught.value) == why
+    change = root_indexing.wanted(
+        parser.parse("root set", ["existing", "--include", "a", "--exclude", "c"]),
+        lambda: {"exclusions": ["a", "b"]},
+    )
+    assert change == {"exclusions": ["b", "c"]}
 
 
 def test_a_word_behind_facets_that_finds_nothing(
@@ -599,3 +688,33 @@ def test_fewer_paths_than_there_are_is_said(capsys: pytest.CaptureFixture[str]) 
 def test_who_waits_hears_which_crawl_goes_first() -> None:
     assert crawl_progress.line(crawl(state="queued", ahead=6), "zeta") == "zeta: waiting until crawl 6 has ended"
     assert crawl_progress.line(crawl(state="queued", ahead=None), "zeta") == "zeta: waiting for the worker"
+    assert crawl_progress.line(crawl(problem="Nothing has come."), "zeta") == "zeta: Nothing has come."
+
+
+@pytest.mark.parametrize(("root", "ahead"), [("existing", 9), ("other", 7)])
+def test_a_crawl_that_gets_no_answer_is_waited_for_by_its_own_root(root: str, ahead: int) -> None:
+    class Answering:
+        def get(self, path: str, **asked: Any) -> Any:
+            silent = crawl(id=9, root="existing", problem="Nothing has come.")
+            return [silent, crawl(id=7, root="third")] if path == "/crawls" else crawl(state="queued")
+
+    assert crawl_commands._again(Answering(), crawl(id=11, root=root))["ahead"] == ahead  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("command", "states", "posted"),
+    [
+        ("pause", {9: "queued", 7: "running", 5: "paused", 3: "done"}, ["/crawls/9/pause", "/crawls/7/pause"]),
+        ("resume", {9: "paused", 7: "paused", 5: "queued"}, ["/crawls/7/resume", "/crawls/9/resume"]),
+    ],
+)
+def test_all_that_is_open_of_a_place_is_meant(
+    command: str, states: dict[int, str], posted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the one that waits would be paused, and the one that is under way go on."""
+    of_workspace = crawl(id=10, workspace="ada/plates", state="running" if command == "pause" else "paused")
+    server = Crawls(of_workspace, *(crawl(id=number, state=state) for number, state in states.items()))
+    monkeypatch.setattr(crawl_commands, "signed_in", lambda: server)
+    run = {"pause": crawl_commands.pause, "resume": crawl_commands.resume}[command]
+    run(parser.parse(f"crawl {command}", ["--root", "existing"]))
+    assert server.posted == posted

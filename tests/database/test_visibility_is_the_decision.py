@@ -39,6 +39,7 @@ from workspacesio.database.tables import Group, Node, Root, Workspace
 from workspacesio.database.visibility import readable_buckets, readable_folders, seen_workspaces
 from workspacesio.database.visible_places import (
     managed_roots,
+    named_roots,
     owned_workspaces,
     seen_crawls,
     seen_groups,
@@ -126,6 +127,12 @@ def _check_places(session: Session, world: World, caller: Caller) -> None:
         for number, row in world.roots.items()
         if decide(caller, Action.SEE_ROOT, Target(world.nodes[row.node], row.facts), NOW)
     ]
+    reads_whole = {
+        world.workspaces[number].root
+        for number in world.workspaces
+        if decide(caller, Action.READ_DATA, world.target(number), NOW)
+    }
+    assert set(session.scalars(named_roots(caller, NOW))) == {*roots, *reads_whole}
     groups = sorted(session.scalars(seen_groups(caller)))
     assert groups == [
         number

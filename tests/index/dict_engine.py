@@ -47,6 +47,9 @@ class DictEngine:
             self.use()
         return self.damage
 
+    def is_removed(self) -> bool:
+        return False
+
     def size_bytes(self) -> int:
         return len(self.committed)
 
@@ -76,9 +79,6 @@ class DictWriter:
             for number, entry in self._entries.items()
             if gone.isdisjoint(entry.folder_ids[-1:] if direct_only else entry.folder_ids)
         }
-
-    def remove_workspace(self, workspace_id: int) -> None:
-        raise NotImplementedError
 
     def commit(self) -> None:
         entries = dict(self._entries)

@@ -263,10 +263,6 @@ class EngineContract:
         writer.put([entries[0]])
         writer.remove_folders([11, 99])
         assert left() == [4, 5, 6]
-        writer.remove_workspace(2)
-        assert left() == [4]
-        writer.put([entries[4]])
-        assert left() == [4, 5]
 
     def test_hits_show_all_of_an_entry(self, writer: EngineWriter, reader: EngineReader) -> None:
         full = Entry(

@@ -18,7 +18,7 @@ from index.asked_index import AskedIndex
 from index.reference_engine import ReferenceEngine
 from index.searched_world import object_of
 from workspacesio.database import tables
-from workspacesio.database.index_tables import Crawl, RootIndexing
+from workspacesio.database.index_tables import Crawl, IndexLease, RootIndexing
 from workspacesio.database.sessions import Database, sqlite_url
 from workspacesio.domain.errors import Ambiguous, Invalid, NotFound, Unavailable, WorkspacesIOError
 from workspacesio.domain.facts import UNNARROWED, Narrowing, NodeFacts, RootFacts, ShareFacts
@@ -208,6 +208,28 @@ def test_hidden_and_unknown_are_answered_alike(lab: Lab) -> None:
     assert len({answer.notes[0].sentence.replace("user2", "user9") for answer in answers}) == 1
 
 
+@pytest.mark.parametrize("folder", ["z", "z/", "nowhere", "z/e.csv", "x/c.txt", "x/y/nowhere"])
+def test_a_folder_where_nothing_is_read_is_said(lab: Lab, folder: str) -> None:
+    """bob has `x/`: what lies outside of it, and what isn't there, make one answer."""
+    answer = lab.search(BOB, f"in:user1/w1/{folder}")
+    assert answer.total == 0
+    (note,) = answer.notes
+    assert note.code == "nothing_by_that_name"
+    assert note.sentence.replace(f"user1/w1/{folder}", "PLACE").count("PLACE") == 1
+    assert note.sentence == (
+        f"You can read nothing in a folder 'user1/w1/{folder}'; `wio search --facets folder` shows folders, and "
+        "path: finds single objects."
+    )
+    assert lab.aggregate(BOB, f"in:user1/w1/{folder}").notes == answer.notes
+
+
+def test_a_folder_above_what_is_read_needs_no_note(lab: Lab) -> None:
+    lab.do(update(tables.Share).where(tables.Share.id == 1).values(folder="x/y/"))
+    assert [lab.search(BOB, f"in:user1/w1/{folder}").notes for folder in ("", "x", "x/y")] == [()] * 3
+    assert lab.paths(BOB, "in:user1/w1/x") == ["x/y/d.csv"]
+    assert lab.search(ADA, "in:w1/x -in:w1/x/y").notes == ()
+
+
 def test_pages_go_on_where_they_were(lab: Lab) -> None:
     first = lab.search(ADA, limit=3)
     assert first.next_after is not None
@@ -292,7 +314,7 @@ def test_paths_are_sorted_with_their_workspaces(lab: Lab, limit: int, *, descend
         # What comes and goes in between moves nothing that stays.
         lab.put(HIDDEN, f"new{len(found)}/later")
         lab.index.recorder.commit()
-        lab.index.recorder.drop(HIDDEN, f"new{len(found)}/later")
+        lab.index.recorder.drop_many(HIDDEN, [f"new{len(found)}/later"])
         lab.index.recorder.commit()
     assert found == sorted(found, reverse=descending)
     assert len(found) == len(set(found)) == 5
@@ -444,11 +466,9 @@ def test_an_operator_gets_the_sum_of_a_workspace_alone(lab: Lab) -> None:
     assert lab.search(CAROL, "in:user2/w3").total == 0
 
 
-def crawl(
-    root: int, state: CrawlState, *, workspace: int | None = None, at: datetime = NOW, reason: str = "request"
-) -> Any:
+def crawl(root: int, state: CrawlState, *, workspace: int | None = None, at: datetime = NOW) -> Any:
     return insert(Crawl).values(
-        root_id=root, workspace_id=workspace, state=state.value, reason=reason, created_at=at, problems={}
+        root_id=root, workspace_id=workspace, state=state.value, reason="request", created_at=at, problems={}
     )
 
 
@@ -463,17 +483,19 @@ def test_what_is_not_crawled_yet_is_said_of_what_one_sees(lab: Lab) -> None:
     assert incomplete(lab) == [], "made here, so events told all"
     lab.do(update(tables.Workspace).where(tables.Workspace.id == DATA).values(imported=True))
     of = "(1 of the workspaces that you can read)"
-    assert incomplete(lab) == [("not_crawled", f"Root root1 was never crawled; `wio crawl start` does it {of}.")]
+    does_it = "its owners and managers do it with `wio crawl start`"
+    assert incomplete(lab) == [("not_crawled", f"Root root1 was never crawled; {does_it} {of}.")]
     assert incomplete(lab, BOB, "in:w2") == []
     lab.do(crawl(1, CrawlState.DONE, at=NOW - timedelta(days=1)))
     assert len(incomplete(lab)) == 1, "a crawl before the import doesn't count"
+    lab.do(crawl(1, CrawlState.QUEUED, workspace=DATA))
     for state, word in (
         (CrawlState.QUEUED, "waits for its first crawl"),
         (CrawlState.RUNNING, "is being crawled for the first time"),
         (CrawlState.PAUSED, "is paused"),
         (CrawlState.FAILED, "the crawl failed"),
     ):
-        lab.do(crawl(1, state, workspace=DATA))
+        lab.do(update(Crawl).where(Crawl.workspace_id == DATA).values(state=state.value))
         [(code, sentence)] = incomplete(lab)
         assert code == "not_crawled"
         assert word in sentence
@@ -483,18 +505,30 @@ def test_what_is_not_crawled_yet_is_said_of_what_one_sees(lab: Lab) -> None:
     assert incomplete(lab) == []
     lab.do(crawl(1, CrawlState.RUNNING))
     assert incomplete(lab) == [], "a later crawl leaves nothing out"
+    changed = NOW + timedelta(seconds=1)
+    lab.do(insert(RootIndexing).values(root_id=1, exclusions=["*.tmp"], changed_at=changed))
     for state, word in (
         (CrawlState.QUEUED, "waits for a crawl, since what is indexed of it was changed"),
         (CrawlState.RUNNING, "is being crawled, since what"),
         (CrawlState.PAUSED, "`wio crawl resume`"),
         (CrawlState.FAILED, "its operator sees why"),
     ):
-        lab.do(crawl(1, state, reason="settings"))
+        lab.do(crawl(1, state, at=changed))
         [(code, sentence)] = incomplete(lab)
         assert code == "settings_changed"
         assert word in sentence
-    lab.do(crawl(1, CrawlState.DONE, reason="settings"))
+        lab.do(delete(Crawl).where(Crawl.created_at == changed))
+    assert incomplete(lab)[0][0] == "settings_changed"
+    lab.do(crawl(1, CrawlState.DONE, at=changed))
     assert incomplete(lab) == []
+
+
+def test_only_of_what_is_asked_about(lab: Lab) -> None:
+    lab.do(insert(RootIndexing).values(root_id=2, level="none", exclusions=[]))
+    for text in ("in:user1/w1/x", "in:user1/w1/unknown", "in:user1/w1 or in:user1/w1/x", "ext:txt in:user1/w1/x"):
+        assert incomplete(lab, ADA, text) == [], text
+    for text in ("in:user1/w1 or ext:txt", "-in:user1/w1", "ext:txt"):
+        assert [code for code, _ in incomplete(lab, ADA, text)] == ["not_indexed"], text
 
 
 def test_what_the_operator_does_not_index_is_said(lab: Lab) -> None:
@@ -503,6 +537,18 @@ def test_what_the_operator_does_not_index_is_said(lab: Lab) -> None:
     assert code == "not_indexed"
     assert sentence.startswith("Root root2 is not indexed, as its operator chose (1 of")
     assert incomplete(lab, ADA, "in:user1/w1") == []
+
+
+def test_a_worker_that_says_nothing_is_told_of(lab: Lab) -> None:
+    heard = insert(IndexLease).values(name="index_writer", holder="one", fence=1, beat=1, until=NOW)
+    lab.do(heard.values(heartbeat_at=NOW - timedelta(seconds=20)))
+    assert incomplete(lab) == []
+    lab.do(update(IndexLease).values(heartbeat_at=NOW - timedelta(seconds=40)))
+    [(code, sentence)] = incomplete(lab)
+    assert code == "worker_silent"
+    assert f"since {NOW - timedelta(seconds=40):%Y-%m-%d %H:%M:%S} UTC" in sentence
+    assert [note.code for note in lab.sizes(ADA, DATA).incomplete] == ["worker_silent"]
+    assert incomplete(lab, ADA, "in:user1/w1")[0][0] == "worker_silent"
 
 
 def test_what_is_wrong_with_the_whole_index_is_passed_on(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

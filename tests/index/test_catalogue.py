@@ -23,8 +23,9 @@ from index.recorded import (
 )
 from workspacesio.database.sessions import sqlite_url
 from workspacesio.domain.errors import Unavailable
-from workspacesio.index.catalogue import Catalogue
+from workspacesio.index.catalogue import Catalogue, Usage
 from workspacesio.index.catalogue_store import CatalogueDamaged, CatalogueMissing, catalogue_failures
+from workspacesio.index.found import Found
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -79,6 +80,30 @@ def test_random_changes_leave_what_was_found(catalogue: Catalogue, seed: int) ->
             engine = serving(recorder).engine
             assert isinstance(engine, DictEngine)
             assert engine.committed == entries
+    recorder.close()
+
+
+def test_sums_that_no_database_holds_come_right_again(catalogue: Catalogue) -> None:
+    """Any user may make a file that says it has 8 EiB; nobody may notice but by the sums while it is there."""
+    recorder, _ = open_recorder(catalogue, Installed(DictEngine), Clock())
+    largest = 2**63 - 1
+    recorder.put(1, "a/b/good", Found("good", 5, 1, "e", 1))
+    recorder.commit()
+    for number in range(3):
+        recorder.put(1, f"a/b/{number}", Found(str(number), largest, 1, "e", 1))
+        recorder.put(1, f"a/{number}/x", Found("x", largest, 1, "e", 1))
+        recorder.commit()
+    assert catalogue.due_counts([1], []) == (7, 6 * largest + 5)
+    for path in ("", "a/", "a/b/"):
+        usage = catalogue.usage(1, path)
+        assert usage is not None
+        assert usage.bytes == (usage.objects - 1) * largest + 5 & 2**62 - 1
+    recorder.put(1, "a/b/0", Found("0", 7, 2, "e", 2))
+    recorder.drop_many(1, ["a/b/1", "a/b/2", "a/0/x"])
+    recorder.drop_folder(1, "a/1/")
+    recorder.drop_folder(1, "a/2/")
+    recorder.commit()
+    assert catalogue.usage(1, "") == catalogue.usage(1, "a/b/") == Usage(2, 12)
     recorder.close()
 
 

@@ -16,6 +16,7 @@ from index.asked_index import AskedIndex
 from index.searched_world import object_of
 from workspacesio.database.index_tables import RootIndexing
 from workspacesio.database.sessions import Database, sqlite_url
+from workspacesio.domain.errors import NotFound
 from workspacesio.domain.facts import UNNARROWED, NodeFacts, RootFacts, ShareFacts
 from workspacesio.domain.vocabulary import IndexLevel, Level, RootType, SubjectKind
 from workspacesio.index.aggregating import Aggregates, By, aggregate
@@ -24,6 +25,7 @@ from workspacesio.index.engine import Sort
 from workspacesio.index.extraction.protocol import Enrichment
 from workspacesio.index.remembered import Remembered
 from workspacesio.index.searching import SearchAnswer, search
+from workspacesio.index.sizes import Sizes, sizes
 from workspacesio.index.tantivy_engine import TantivyEngine
 from workspacesio.services.actors import Actor
 from workspacesio.services.keys import Keyring
@@ -128,6 +130,20 @@ class Lab:
         with self.database.read() as session:
             return aggregate(session, index=self.index, actor=self._actor(user), text=text, by=[By.TYPE], now=NOW)
 
+    def sizes(self, user: int, path: str, depth: int = 0) -> Sizes:
+        """Of `data`."""
+        self.index.remembered = Remembered()
+        with self.database.read() as session:
+            return sizes(
+                session,
+                index=self.index,
+                actor=self._actor(user),
+                workspace_id=DATA,
+                path=path,
+                depth=depth,
+                now=NOW,
+            )
+
     def _actor(self, user: int) -> Actor:
         return Actor(self.world.caller(user, UNNARROWED), f"user{user}")
 
@@ -160,8 +176,8 @@ def test_a_level_that_is_too_low_is_said_where_it_matters(lab: Lab) -> None:
     assert lab.said("in:w2 type:image") == [("index_level_too_low", ("root2",))]
     assert lab.said("stage", BOB) == [("words_not_indexed", ("root1",))]
     lab.level(1, IndexLevel.METADATA)
-    lab.note(DATA, looked=IndexLevel.METADATA)
-    lab.note(HIDDEN, looked=IndexLevel.METADATA)
+    lab.note(DATA, held=IndexLevel.METADATA, looked=IndexLevel.METADATA)
+    lab.note(HIDDEN, held=IndexLevel.METADATA, looked=IndexLevel.METADATA)
     assert lab.said("type:image") == [("index_level_too_low", ("root2",))]
     [note] = lab.search(ADA, "stage tag:a").incomplete
     assert note.sentence == (
@@ -236,8 +252,36 @@ def test_what_was_lowered_is_found_by_name_alone_from_then_on(lab: Lab, level: I
     assert (kept.content_type, kept.problem, len(kept.highlights)) == ("image/png", "It is cut off.", 2)
 
 
+def test_what_was_lowered_is_said_to_be_unread_until_it_is_read_again(lab: Lab) -> None:
+    lab.level(1, IndexLevel.CONTENT)
+    lab.read_all(DATA)
+    lab.note(DATA)
+    assert lab.said("in:w1 type:image") == []
+    lab.level(1, IndexLevel.METADATA)
+    assert lab.paths("in:w1 type:image") == []
+    assert lab.said("in:w1 type:image") == [("contents_unread", ("root1",))]
+    assert lab.said("in:w1 ext:txt") == []
+    lab.note(DATA, held=IndexLevel.METADATA, looked=IndexLevel.METADATA)
+    assert len(lab.paths("in:w1 type:image")) == 3
+    assert lab.said("in:w1 type:image") == []
+
+
 def test_a_root_that_is_indexed_no_more_has_no_hits(lab: Lab) -> None:
     lab.level(1, IndexLevel.NONE)
     assert lab.paths("") == ["b.txt"]
     assert lab.search(ADA, "", limit=0).total == lab.aggregate(ADA).total == 1
     assert lab.search(BOB, "").total == 0
+
+
+def test_of_a_root_that_is_indexed_no_more_nothing_is_summed_up(lab: Lab) -> None:
+    assert [child.path for child in lab.sizes(ADA, "", depth=2).children] == ["x/"]
+    lab.level(1, IndexLevel.NONE)
+    answer = lab.sizes(ADA, "", depth=2)
+    assert (answer.objects, answer.bytes, answer.children) == (0, 0, ())
+    assert [note.code for note in answer.incomplete] == ["not_indexed"]
+    for user, path in ((ADA, "x"), (ADA, "a.txt"), (BOB, "x")):
+        with pytest.raises(NotFound):
+            lab.sizes(user, path)
+    assert lab.sizes(BOB, "").objects == 0
+    lab.level(1, IndexLevel.NAMES)
+    assert lab.sizes(ADA, "").objects == 3

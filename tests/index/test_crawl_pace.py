@@ -6,9 +6,18 @@ import ctypes
 import os
 import platform
 import threading
+import time
 from collections.abc import Generator
+from datetime import UTC, datetime
+from pathlib import Path
 
+import pytest
+
+from index.crawl_world import CrawlWorld
+from workspacesio.domain.vocabulary import CrawlReason, CrawlState
+from workspacesio.index import crawling
 from workspacesio.index.crawl_folder import Walked
+from workspacesio.index.crawl_queue import CrawlQueue
 from workspacesio.index.pace import Pace, io_priority, paced
 
 
@@ -85,3 +94,35 @@ def test_the_kernel_is_asked_to_serve_others_first_while_reading_only() -> None:
     thread.join()
     assert io_priority(0)
     assert seen == [3, 0], os.uname().release
+
+
+def test_a_crawl_that_is_not_to_be_fast_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else whoever asks for one entry a second keeps everybody else waiting for days."""
+    monkeypatch.setattr(crawling, "REPORT_SECONDS", 0.05)
+    monkeypatch.setattr(crawling, "WAY_SECONDS", 0.3)
+    world = CrawlWorld(tmp_path)
+    world.queue = CrawlQueue(world.database, "worker", lambda: datetime.now(UTC))
+    world.crawler = world.crawler_with()
+    roots = {name: world.add_root(name, f"{name}/") for name in ("slow", "other")}
+    for name, root in roots.items():
+        for number in range(6):
+            world.write(f"{name}/w/{number}/file")
+        world.add_workspace(f"{name}/w/", root_id=root)
+    slow = world.request(root_id=roots["slow"], rate=6)
+    began = time.monotonic()
+    taken = world.queue.take()
+    assert taken is not None
+    assert not world.queue.is_more_urgent(taken, rests=True), "nobody waits"
+    world.queue.put_back(slow, taken.progress)
+    other = world.request(root_id=roots["other"], reason=CrawlReason.SCHEDULE)
+    assert world.crawler.run_one(lambda: False)
+    assert (world.row(slow).state, world.row(other).state) == (CrawlState.QUEUED, CrawlState.QUEUED)
+    assert world.crawler.run_one(lambda: False)
+    assert world.row(other).state == CrawlState.DONE, "before the one that somebody asked for, which rests"
+    assert world.row(slow).state == CrawlState.QUEUED
+    while world.row(slow).state != CrawlState.DONE:
+        world.crawler.run_one(lambda: False)
+    assert world.row(slow).entries == 6
+    assert time.monotonic() - began > 1.0, "its rate holds"
+    assert world.indexed(1) == world.listed("slow/w/")
+    world.close()

@@ -13,7 +13,7 @@ from index.crawl_world import BUCKET, CrawlWorld
 from workspacesio.domain import crawl_reasons
 from workspacesio.domain.vocabulary import CrawlState
 from workspacesio.index import crawl_folder, crawl_sources
-from workspacesio.index.crawling import sync_subtree
+from workspacesio.index.crawl_subtree import sync_subtree
 from workspacesio.index.exclusions import Exclusions
 from workspacesio.nodes.folder.driver import FolderDriver
 from workspacesio.nodes.folder.walk import Obstacle, Walk

@@ -98,10 +98,6 @@ def test_what_was_not_walked_whole_is_left(world: CrawlWorld, monkeypatch: pytes
     _settle(world)
     with world.database.write() as session:
         set_indexing(session, root_id=1, level=IndexLevel.NAMES, now=NOW)
-    (world.folder / "out").symlink_to("/etc/passwd")
-    world.crawl()
-    _settle(world)
-    (world.folder / "out").unlink()
     monkeypatch.setattr(crawling, "STEP_FOLDERS", 1)
     stops = iter([False, False, True])
     world.crawl(lambda: next(stops))
@@ -111,6 +107,38 @@ def test_what_was_not_walked_whole_is_left(world: CrawlWorld, monkeypatch: pytes
     world.crawl()
     _settle(world)
     assert _usage(world, workspace) == (3, 3, True)
+
+
+def test_links_that_are_not_followed_hold_nothing_or_count_where_they_lead(world: CrawlWorld) -> None:
+    workspace = world.add_workspace("a/", objects=9)
+    world.write("a/in/x", b"123")
+    for number, target in enumerate(("/etc/passwd", "nowhere", "../in/x", "in")):
+        (world.folder / "a/links").mkdir(exist_ok=True)
+        (world.folder / f"a/links/{number}").symlink_to(target)
+    world.crawl()
+    _settle(world)
+    assert _usage(world, workspace) == (3, 1, True)
+
+
+def test_a_folder_that_is_gone_through_by_somebody_else_meanwhile_counts_as_it_was_found(
+    world: CrawlWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = world.add_workspace("a/", objects=9)
+    for number in range(5):
+        world.write(f"a/{number}/x", b"123")
+    real = folder_reading.FolderReader.read
+
+    def read_and_begin_anew(reader: object, folder: object, known: object, **options: object) -> object:
+        seen = real(reader, folder, known, **options)  # type: ignore[arg-type]
+        if folder.way.base == "a/2/":
+            world.recorder.begin_anew(workspace, "2/")
+        return seen
+
+    monkeypatch.setattr(folder_reading.FolderReader, "read", read_and_begin_anew)
+    row = world.crawl()
+    assert (row.entries, row.bytes, row.new) == (5, 15, 4)
+    _settle(world)
+    assert _usage(world, workspace) == (15, 5, True)
 
 
 def test_a_workspace_that_is_gone_by_then_is_passed_over(world: CrawlWorld) -> None:

@@ -18,7 +18,7 @@ from workspacesio.domain import crawl_reasons
 from workspacesio.domain.vocabulary import CrawlReason, CrawlState, IndexLevel
 from workspacesio.index import crawl_folder, crawling, folder_reading
 from workspacesio.index.crawl_sources import ROOT_MISSING, Place
-from workspacesio.index.crawling import sync_subtree
+from workspacesio.index.crawl_subtree import sync_subtree
 from workspacesio.index.exclusions import Exclusions
 from workspacesio.index.found import Found
 from workspacesio.nodes.folder.driver import FolderDriver
@@ -487,7 +487,7 @@ def test_what_events_recorded_meanwhile_is_newer_than_the_listing(
         seen = real(reader, folder, known, **options)  # type: ignore[arg-type]
         if folder.path == "a/":  # type: ignore[attr-defined]
             os.unlink(world.folder / "a" / "gone")
-            world.recorder.drop(workspace, "a/gone")
+            world.recorder.drop_many(workspace, ["a/gone"])
             world.write("a/new")
             world.recorder.put(workspace, "a/new", Found("new", 1, 5, "etag", 7))
         return seen

@@ -14,11 +14,15 @@ from sqlalchemy import select
 from index.crawl_world import NOW, CrawlWorld
 from index.recorded import Clock, catalogued, open_recorder, serving, settle
 from workspacesio.database.index_tables import IndexRequest
+from workspacesio.database.tables import Node, Root
 from workspacesio.domain.errors import Unavailable
+from workspacesio.domain.vocabulary import FolderLayout, NodeKind
+from workspacesio.index import request_task
 from workspacesio.index.found import Found
 from workspacesio.index.opening import Engines
 from workspacesio.index.request_task import RequestTask
-from workspacesio.services.index_requests import index_requests, request_rebuild, request_verify
+from workspacesio.nodes.folder.driver import FolderDriver
+from workspacesio.services.index_requests import request_rebuild, request_verify
 from workspacesio.settings import Settings
 
 
@@ -116,8 +120,37 @@ def test_a_root_that_is_away_fails_the_comparison_with_the_reason(worker: Worker
     worker.world.folder.rename(worker.world.folder.with_name("elsewhere"))
     found = worker.verify()
     assert found.state == "failed"
-    assert found.problem
+    assert found.problem == (
+        "Root existing could not be compared to its end: The node's folder is missing or can't be reached."
+    )
     assert found.ended_at is not None
+
+
+def test_a_root_that_is_away_does_not_keep_others_from_being_compared(worker: Worker) -> None:
+    world = worker.world
+    for name in ("b", "c"):
+        world.add_workspace(f"{name}/", root_id=world.add_root(name, f"{name}/"))
+        world.write(f"{name}/x")
+    for root in (2, 3):
+        world.crawl(root_id=root)
+    worker.settle()
+    world.write("c/new")
+    with world.database.write() as session:
+        elsewhere = {"kind": NodeKind.FOLDER, "layout": FolderLayout.BUCKET, "created_at": NOW}
+        session.add(Node(name="m", path=str(world.base / "none"), bucket="data", **elsewhere))
+        session.flush()
+        session.get_one(Root, 2).node_id = 2
+    away = FolderDriver(2, str(world.base / "none"), FolderLayout.BUCKET, "data", world.base / "state")
+    worker.context.drivers = lambda node: away if node == 2 else world.driver
+    found = worker.verify()
+    assert (found.state, found.report["missing"], found.report["extra"]) == ("failed", 1, 0)
+    assert str(found.problem).startswith("Root b could not be compared to its end: ")
+    assert "Root c" not in str(found.problem)
+
+
+def test_many_roots_that_are_away_are_said_in_short() -> None:
+    assert request_task._in_short(["A.", "B."]) == "A. B."
+    assert request_task._in_short(["A.", "B.", "C.", "D.", "E."]) == "A. B. C. So it was with 2 more roots."
 
 
 def test_a_rebuild_is_done_when_the_new_engine_serves(worker: Worker) -> None:
@@ -140,7 +173,7 @@ def test_a_rebuild_is_done_when_the_new_engine_serves(worker: Worker) -> None:
     assert worker.request(number).state == "done"
     assert serving(worker.world.recorder).number != before
     with worker.world.database.read() as session:
-        assert [one.id for one in index_requests(session, kind="rebuild")] == [number]
+        assert list(session.scalars(select(IndexRequest.id))) == [number]
 
 
 def test_a_rebuild_that_can_not_begin_has_failed_and_may_be_asked_for_again(

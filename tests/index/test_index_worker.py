@@ -15,7 +15,8 @@ from functools import partial
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
-from typing import ClassVar
+from types import SimpleNamespace
+from typing import ClassVar, cast
 
 import pytest
 from sqlalchemy import select
@@ -23,6 +24,7 @@ from sqlalchemy.event import listen
 
 from database.kinds import database_fixture, url_fixture
 from journeys.disks import MIB, disk
+from workspacesio.cli.server import supervisor
 from workspacesio.cli.server.index_worker import IndexWorker
 from workspacesio.cli.server.pulse import Pulse
 from workspacesio.cli.server.state import ServerState
@@ -292,7 +294,25 @@ def test_a_worker_with_a_step_that_does_not_end_ends_itself(
     assert len(signs) >= 3, "it was seen to live until then"
 
 
+def test_a_step_does_not_hang_while_the_process_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped and continued, whoever looks at the steps sees old ones first."""
+    monkeypatch.setattr(worker, "HANG_SECONDS", 0.3)
+    monkeypatch.setattr(worker, "STOOD_STILL_SECONDS", 0.2)
+    monkeypatch.setattr(StuckTask, "go_on", threading.Event(), raising=False)
+    threads = worker.TaskThreads()
+    threads.start(cast("WorkerContext", SimpleNamespace(upkeep=None)), (StuckTask,))
+    try:
+        assert threads.hanging() is None
+        time.sleep(0.4)
+        assert threads.hanging() is None
+        wait_until(lambda: threads.hanging() == "events", seconds=2)
+    finally:
+        StuckTask.go_on.set()
+        assert threads.stop()
+
+
 def supervise(started: SimpleQueue[int]) -> None:
+    supervisor.STOOD_STILL_SECONDS = 1.0
     pulse = Pulse()
 
     def part(beat: Callable[[float], None]) -> int:
@@ -330,6 +350,61 @@ def test_a_part_that_hangs_is_replaced_and_no_other() -> None:
     finally:
         supervising.terminate()
         supervising.join()
+
+
+def test_a_service_that_was_stopped_and_goes_on_keeps_its_parts() -> None:
+    """As by Ctrl-Z and fg: who looks after the parts goes on first, and finds no sign of life for long."""
+    context = multiprocessing.get_context("spawn")
+    started: SimpleQueue[int] = context.SimpleQueue()
+    supervising = context.Process(target=supervise, args=(started,))
+    supervising.start()
+    try:
+        parts = [started.get(), started.get()]
+        assert supervising.pid is not None
+        family = [supervising.pid, *parts]
+        for pid in family:
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(1.5)
+        for pid in family:
+            os.kill(pid, signal.SIGCONT)
+            time.sleep(0.5)
+        time.sleep(0.5)
+        assert started.empty()
+        for pid in parts:
+            os.kill(pid, 0)
+    finally:
+        supervising.terminate()
+        supervising.join()
+
+
+def supervise_slow_starters(started: SimpleQueue[int]) -> None:
+    """Parts that take long from being forked to knowing what a signal means for them."""
+
+    def slowly(_name: str) -> None:
+        started.put(os.getpid())
+        deadline = time.monotonic() + 0.5
+        while time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    vars(supervisor)["name_process"] = slowly
+    parts = dict.fromkeys(("one", "other"), partial(time.sleep, 60))
+    Supervisor(cast("dict[str, Callable[[], int]]", parts)).run(lambda: None)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_part_that_is_told_to_stop_right_after_its_start_stops(number: signal.Signals) -> None:
+    context = multiprocessing.get_context("spawn")
+    started: SimpleQueue[int] = context.SimpleQueue()
+    supervising = context.Process(target=supervise_slow_starters, args=(started,))
+    supervising.start()
+    family = [supervising.pid, started.get(), started.get()]
+    begun = time.monotonic()
+    for pid in family if number is signal.SIGINT else family[:1]:  # a terminal tells all of them
+        assert pid is not None
+        os.kill(pid, number)
+    supervising.join()
+    assert time.monotonic() - begun < 5
+    assert supervising.exitcode == 0
 
 
 # --- what lies there at the start ---------------------------------------------------------------------------
@@ -393,7 +468,7 @@ def test_a_catalogue_that_is_no_good_is_made_anew_and_all_is_crawled(
     assert ids.isdisjoint(catalogue.folder_ids([(1, ""), (1, "7/")]).values())
     with database.read() as session:
         crawls = {crawl.state: crawl for crawl in session.scalars(select(Crawl))}
-        assert crawls.keys() == {CrawlState.FAILED.value, CrawlState.QUEUED.value}, "what was paused begins again"
+        assert crawls.keys() == {CrawlState.QUEUED.value}, "what was paused begins again, and nothing failed"
         assert crawls[CrawlState.QUEUED.value].position is None
         assert len(list(session.scalars(select(IndexCatalogue)))) == 2
     reader.close()

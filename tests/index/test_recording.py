@@ -34,7 +34,7 @@ from journeys.disks import MIB, disk
 from workspacesio.database.sessions import sqlite_url
 from workspacesio.domain.errors import Invalid, Unavailable
 from workspacesio.domain.search_query import Everything, HasTag
-from workspacesio.index import engine_feed
+from workspacesio.index import engine_feed, opening
 from workspacesio.index.catalogue import Catalogue
 from workspacesio.index.catalogue_changes import CatalogueChanges, LeaseLost
 from workspacesio.index.engine_upkeep import RETIRED_SECONDS, EngineUpkeep
@@ -100,7 +100,7 @@ def test_an_event_wins_over_a_listing_that_is_older(recorder: Recorder) -> None:
     recorder.put(1, "gone/x", Found("x", 1, 1))
     before = recorder.mark()
     listing = found("kept", "deleted", "changed")
-    recorder.drop(1, "deleted")
+    recorder.drop_many(1, ["deleted"])
     recorder.put(1, "changed", Found("changed", 77, 20, "new", 5))
     recorder.put(1, "fresh", Found("fresh", 5, 20, "new", 6))
     recorder.put(1, "new/deep/y", Found("y", 5, 20, "new", 7))
@@ -254,7 +254,7 @@ def test_while_the_engine_is_away_all_is_kept_and_it_follows(
     engine = engine_of(recorder)
     engine.calls_left = 0
     recorder.put(1, "a/y", Found("y", 1, 1))
-    recorder.drop(1, "a/x")
+    recorder.drop_many(1, ["a/x"])
     clock.now += 30
     assert not recorder.commit()
     assert recorder.lag_seconds() == 30
@@ -422,6 +422,69 @@ def test_tantivy_holds_what_the_catalogue_does(catalogue: Catalogue, tmp_path: P
             assert {name for name in os.listdir(tmp_path / "index") if name.startswith("engine-")} == kept
     recorder.close()
     reader.close()
+
+
+def test_an_engine_whose_files_are_removed_is_made_again_though_nothing_is_written(
+    catalogue: Catalogue, tmp_path: Path
+) -> None:
+    settings, clock = Settings(state_dir=tmp_path), Clock()
+    recorder, upkeep = open_recorder(catalogue, Engines(settings, 1), clock)
+    recorder.put(1, "x", Found("x", 1, 1))
+    settle(recorder, upkeep, clock)
+    number = serving(recorder).number
+    clock.now += 60
+    assert upkeep.step() > 0
+    assert serving(recorder).number == number
+    shutil.rmtree(tmp_path / "index" / f"engine-{number}")
+    reader = IndexReader(settings, f"sqlite:///{tmp_path}/service.sqlite3")
+    with pytest.raises(Unavailable):
+        reader.engine().total(Everything())
+    clock.now += 60
+    assert upkeep.step() == 0.0
+    settle(recorder, upkeep, clock)
+    reader._looked_at = float("-inf")
+    assert reader.engine().total(Everything()) == (1, 1)
+    assert (reader.incomplete(), serving(recorder).number != number) == ([], True)
+    reader.close()
+    recorder.close()
+
+
+def test_an_engine_that_lacks_what_is_recorded_says_so_after_a_while(
+    catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when its disk is full. In a crawl it lacks something all the time, and never the same for long."""
+    settings, clock = Settings(state_dir=tmp_path), Clock()
+    recorder, upkeep = open_recorder(catalogue, Engines(settings, 1), clock)
+    settle(recorder, upkeep, clock)
+    reader = IndexReader(settings, f"sqlite:///{tmp_path}/service.sqlite3")
+
+    def said() -> list[str]:
+        reader._looked_at = float("-inf")
+        return [code for code, _ in reader.incomplete()]
+
+    def full() -> None:
+        raise Unavailable("The search index can't be used: No space left on device.")
+
+    monkeypatch.setattr(opening, "_BEHIND_SECONDS", 0.05)
+    for name in "abc":
+        recorder.put(1, name, Found(name, 1, 1))
+        recorder.flush()
+        assert said() == []
+        recorder.commit()
+        time.sleep(0.1)
+        assert said() == []
+    writer = serving(recorder)._writer
+    assert writer is not None
+    monkeypatch.setattr(writer, "commit", full)
+    recorder.put(1, "d", Found("d", 1, 1))
+    assert recorder.commit() is False
+    assert said() == []
+    time.sleep(0.1)
+    assert said() == ["index_behind"]
+    settle(recorder, upkeep, clock)
+    assert said() == []
+    reader.close()
+    recorder.close()
 
 
 def test_a_damaged_engine_is_filled_anew_and_says_so_meanwhile(catalogue: Catalogue, tmp_path: Path) -> None:

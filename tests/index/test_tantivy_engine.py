@@ -15,17 +15,20 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from index.engine_contract import EngineContract, all_ids, check, in_order, reader, writer
 from index.engine_worlds import entry, random_entries, random_query
 from workspacesio.domain.errors import Invalid, Unavailable
 from workspacesio.domain.search_patterns import fits_name, is_wild, pattern_parts
 from workspacesio.domain.search_query import AllOf, AnyOf, Everything, NameMatches, Not, Words, Workspaces
+from workspacesio.domain.search_words import fold, indexed_text
 from workspacesio.index import tantivy_facets, tantivy_names, tantivy_paging, tantivy_patterns
 from workspacesio.index.engine import Engine, EngineReader, EngineWriter, Facet, FacetRequest, SearchRequest, Sort
 from workspacesio.index.packing import pack_etag, unpack_etag
 from workspacesio.index.tantivy_engine import TantivyEngine
-from workspacesio.index.tantivy_schema import grams
+from workspacesio.index.tantivy_grams import grams, in_json, spelled
 from workspacesio.index.tantivy_seen import SeenIds
 
 __all__ = ["reader", "writer"]
@@ -114,6 +117,25 @@ def test_totals_and_facets_of_a_commit_are_looked_for_once(
         assert reader.total(Words(("txt",))) == there
         assert reader.total(Words(("0",))) == (commit, commit)
         assert looks == ["total", "facets", "total"]
+
+
+def test_thousands_of_files_that_say_they_have_exabytes_cost_few_sums(
+    writer: EngineWriter, reader: EngineReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sums = []
+    real = tantivy_facets._Sums._of
+    monkeypatch.setattr(tantivy_facets._Sums, "_of", lambda *given: sums.append(given) or real(*given))
+    monkeypatch.setattr(tantivy_facets, "_MOST_SUMS", 50)
+    entries = [entry(at, f"{at}.x{at % 7}", size=2**62 + at) for at in range(1, 2_000)]
+    writer.put(entries)
+    writer.commit()
+    size = sum(one.size for one in entries)
+    assert reader.total(Everything()) == (1_999, pytest.approx(size))
+    assert len(sums) <= 51
+    [answer] = reader.facets(Everything(), [FacetRequest(Facet.EXTENSION)])
+    assert sum(bucket.bytes for bucket in answer.buckets) == pytest.approx(size)
+    assert (answer.others_count, answer.others_bytes >= 0) == (0, True)
+    assert len(sums) <= 2 * 51
 
 
 def test_patterns_look_at_few_names_in_all(
@@ -518,6 +540,16 @@ def test_grams_of_plain_and_of_other_names_are_made_alike() -> None:
     assert grams("ab") == "/ab ab/"
     assert grams("äb c") == "/äb äb\0 b\0c \0c/"
     assert grams("ab c") == "/ab ab\0 b\0c \0c/"
+
+
+@given(st.lists(st.text(st.characters(codec="ascii") | st.sampled_from("aB 0"), max_size=9)))
+def test_names_spelled_at_once_are_spelled_as_each(names: list[str]) -> None:
+    """As JSON has them: those with something to escape, one by one."""
+    names = [name.replace("/", "") for name in names]
+    for some in (names, [name for name in names if name.isprintable() and '"' not in name and "\\" not in name]):
+        assert list(spelled(some)) == [
+            tuple(map(in_json, (name, fold(name), indexed_text(name), grams(fold(name))))) for name in some
+        ]
 
 
 def test_numbers_seen_are_those_there_at_the_start_and_those_since() -> None:

@@ -37,7 +37,7 @@ class CrawlAnswer(BaseModel):
     """`workspace` is None for a crawl of the whole root. What counts: `entries` and `bytes` seen so far, of them
     `new`, `changed` and `unchanged`, and `gone` that the index held and that are no more. `not_indexed`: how many
     could not be taken in, by reason; `kept`: how many files and folders could not be looked at, by reason, and are
-    found as they were before. `problem`: why it failed.
+    found as they were before. `problem`: why it failed; of one that is running, that its storage doesn't answer.
     """
 
     id: int

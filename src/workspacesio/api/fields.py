@@ -38,7 +38,8 @@ def _in_utc(instant: datetime) -> datetime:
 
 def rfc3339(instant: datetime) -> str:
     """As `2026-11-22T10:00:00Z`; fractions of seconds are cut off."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # strftime writes the year 45 with two digits.
+    return f"{instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(_storable)]

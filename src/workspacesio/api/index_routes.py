@@ -56,7 +56,8 @@ class RootIndex(BaseModel):
     """`kept_by`: how changes are heard of between crawls, None while that isn't known; `problem`: why it is no
     better. `lag_seconds`: how old the oldest change may be that isn't found yet; None: not known, or there is no
     workspace. `unread_objects` and `unread_bytes`: of the objects that are indexed, those whose metadata or
-    content is to be read still.
+    content is to be read still; `unread_lag_seconds`: for how long the oldest of them has waited, None while that
+    isn't known.
     """
 
     root: str
@@ -70,6 +71,7 @@ class RootIndex(BaseModel):
     crawl_every_seconds: int | None
     unread_objects: int | None
     unread_bytes: int | None
+    unread_lag_seconds: float | None
     last_crawl: CrawlOfRoot | None
     open_crawl: CrawlOfRoot | None
 
@@ -170,6 +172,7 @@ def _root(status: RootStatus) -> RootIndex:
         crawl_every_seconds=status.indexing.crawl_every_seconds,
         unread_objects=status.contents.objects if status.contents else None,
         unread_bytes=status.contents.bytes if status.contents else None,
+        unread_lag_seconds=status.contents_lag_seconds,
         last_crawl=_crawl(status.last_crawl),
         open_crawl=_crawl(status.open_crawl),
     )

@@ -35,6 +35,9 @@ router = APIRouter(prefix="/roots", tags=["roots"])
 Create = Literal["everyone", "nobody"] | Names
 """Who may create workspaces: everyone, nobody but managers, or these users too."""
 
+_NAMED = 10
+"""Buckets in a sentence."""
+
 
 class RootRequest(Body):
     """`create` is for managed roots (`public`, `private`); the name is made from the prefix unless given."""
@@ -126,8 +129,9 @@ def add_root(call: SignedIn, wanted: RootRequest) -> RootView:
     """Manage a bucket and prefix of a node. Nothing stored there is changed."""
     with call.read() as (session, actor, now):
         node_id = node_for_new_root(session, actor=actor, node=wanted.node, now=now).id
-    if not call.storage(node_id).has_bucket(wanted.bucket):
-        raise NotFound("There is no such bucket on the node.", code="no_such_bucket")
+    there = call.storage(node_id).buckets()
+    if wanted.bucket not in there:
+        raise _no_bucket(wanted, there)
     policy, creators = _policy(wanted.create)
     with call.write() as (session, actor, now):
         made = create_root(
@@ -197,6 +201,16 @@ def delete_root(call: SignedIn, name: Name) -> None:
     """Stop managing; every file stays. Refused while the root has workspaces."""
     with call.write() as (session, actor, now):
         remove_root(session, actor=actor, name=name, now=now)
+
+
+def _no_bucket(wanted: RootRequest, there: list[str]) -> NotFound:
+    """Whoever adds roots to a node may know its buckets."""
+    named = ", ".join(repr(one) for one in there[:_NAMED])
+    more = f" and {len(there) - _NAMED} more" if len(there) > _NAMED else ""
+    return NotFound(
+        f"There is no bucket {wanted.bucket!r} on node {wanted.node}; there is {named or 'none'}{more}.",
+        code="no_such_bucket",
+    )
 
 
 def _policy(create: Create | None) -> tuple[CreatePolicy | None, list[str] | None]:

@@ -16,14 +16,14 @@ class SharedFolder(BaseModel):
 class WorkspaceAnswer(BaseModel):
     """`level` is held on the whole workspace; None: on the `folders` alone, or only as a manager.
 
-    `objects` and `bytes` are None where the caller sees only folders of it.
+    `objects` and `bytes` are None where the caller sees only folders of it, as is `root` unless they see the root.
     """
 
     id: int
     name: str
     owner: str
     reference: str
-    root: str
+    root: str | None
     root_type: RootTypeWord
     node: str
     bucket: str

@@ -101,7 +101,7 @@ def status(arguments: argparse.Namespace) -> int:
             ]
             for crawl in crawls
         ],
-        empty=f"There is no crawl that you may see; `wio crawl start {_typed(asked)}` makes one.",
+        empty=f"There is no crawl that you may see; {_makes_one(asked)}.",
     )
     sys.stdout.flush()
     for crawl in crawls:
@@ -120,12 +120,14 @@ def pause(arguments: argparse.Namespace) -> None:
     """`wio crawl pause`: it goes on from where it is."""
     asked = _asked(arguments)
     client = signed_in()
-    crawl, already = _open_crawl(client, asked, ("queued", "running"), ("paused",), "nothing is crawling there")
+    crawls, already = _open_crawls(client, asked, ("queued", "running"), ("paused",), "nothing is crawling there")
     if already:
+        crawl = crawls[0]
         print(f"Crawl {crawl['id']} of {place(crawl)} is paused already; {_resumes(crawl)} where it is.")
         return
-    paused = client.post(f"/crawls/{crawl['id']}/pause")
-    print(f"Crawl {paused['id']} of {place(paused)} is paused; {_resumes(paused)} where it is.")
+    for crawl in crawls:
+        paused = client.post(f"/crawls/{crawl['id']}/pause")
+        print(f"Crawl {paused['id']} of {place(paused)} is paused; {_resumes(paused)} where it is.")
 
 
 def resume_arguments(parser: argparse.ArgumentParser) -> None:
@@ -136,12 +138,14 @@ def resume(arguments: argparse.Namespace) -> None:
     """`wio crawl resume`."""
     asked = _asked(arguments)
     client = signed_in()
-    crawl, already = _open_crawl(client, asked, ("paused",), ("running", "queued"), "no crawl is paused there")
+    crawls, already = _open_crawls(client, asked, ("paused",), ("running", "queued"), "no crawl is paused there")
     if already:
+        crawl = crawls[0]
         print(f"Crawl {crawl['id']} of {place(crawl)} {_STATES[crawl['state']]} already; {_shows(crawl)}.")
         return
-    resumed = client.post(f"/crawls/{crawl['id']}/resume")
-    print(f"Crawl {resumed['id']} of {place(resumed)} goes on; {_shows(resumed)}.")
+    for crawl in reversed(crawls):
+        resumed = client.post(f"/crawls/{crawl['id']}/resume")
+        print(f"Crawl {resumed['id']} of {place(resumed)} goes on; {_shows(resumed)}.")
 
 
 def rate(text: str) -> int:
@@ -191,19 +195,23 @@ def _asked(arguments: argparse.Namespace) -> dict[str, Any]:
     return {}
 
 
-def _open_crawl(
+def _open_crawls(
     client: HttpApi, asked: dict[str, Any], states: tuple[str, ...], reached: tuple[str, ...], none: str
-) -> tuple[dict[str, Any], bool]:
-    """A crawl in one of the states, or else one that was brought where it is to go already, and whether it was.
+) -> tuple[list[dict[str, Any]], bool]:
+    """The crawls in one of the states, or else those that were brought where they are to go already, and whether
+    they were; the newest first. Of a place one may run and others wait.
 
-    Raises CommandError, which says how the last one ended.
+    Raises CommandError, which says how the last one ended. Those of one workspace are not those of its root.
     """
     crawls = client.pages("/crawls", "id", limit=50, **asked)
+    whole = _whole(crawls, asked)
     for wanted in (states, reached):
-        crawl = _meant([one for one in crawls if one["state"] in wanted], asked)
-        if crawl is not None:
-            return crawl, wanted is reached
-    last = _meant(crawls, asked)
+        found = [one for one in whole if one["state"] in wanted]
+        if found:
+            return found, wanted is reached
+    if (inside := next((one for one in crawls if one["state"] in states), None)) is not None:
+        raise CommandError(f"{none} as a whole; crawl {inside['id']} is of {place(inside)}: name that workspace.")
+    last = next(iter(whole), None)
     if last is None:
         raise CommandError(f"{none}, nor was anything before; `wio crawl start {_typed(asked)}` begins a crawl.")
     how = "failed" if last["state"] == "failed" else "was done"
@@ -220,10 +228,19 @@ def _typed(asked: dict[str, Any]) -> str:
     return shlex.quote(output.safe(asked["workspace"])) if asked else "WORKSPACE|--root ROOT"
 
 
+def _makes_one(asked: dict[str, Any]) -> str:
+    """Who asks about a place may only read there."""
+    start = f"`wio crawl start {_typed(asked)}`"
+    return f"its owners and managers make one with {start}" if asked else f"{start} makes one"
+
+
 def _meant(crawls: list[dict[str, Any]], asked: dict[str, Any]) -> dict[str, Any] | None:
-    """The newest; where a root is asked for, of the root's own before those of workspaces in it."""
-    own = [one for one in crawls if "root" not in asked or one["workspace"] is None]
-    return next(iter(own or crawls), None)
+    """The newest; where a root is asked for, the root's own, or else that of a workspace in it."""
+    return next(iter(_whole(crawls, asked) or crawls), None)
+
+
+def _whole(crawls: list[dict[str, Any]], asked: dict[str, Any]) -> list[dict[str, Any]]:
+    return [one for one in crawls if "root" not in asked or one["workspace"] is None]
 
 
 def _wait(client: HttpApi, crawl: dict[str, Any], *, as_json: bool) -> int:
@@ -244,8 +261,10 @@ def _again(client: HttpApi, crawl: dict[str, Any]) -> dict[str, Any]:
     """As it is now; `ahead` is the id of the one that goes first, as far as the caller sees it."""
     answer: dict[str, Any] = client.get(f"/crawls/{segment(str(crawl['id']))}")
     if answer["state"] == "queued":
-        running = [one["id"] for one in client.get("/crawls", limit=50) if one["state"] == "running"]
-        answer["ahead"] = next(iter(running), None)
+        running = [one for one in client.get("/crawls", limit=50) if one["state"] == "running"]
+        # One whose storage doesn't answer holds up nothing but its root.
+        ahead = [one["id"] for one in running if not one["problem"] or one["root"] == crawl["root"]]
+        answer["ahead"] = next(iter(ahead), None)
     return answer
 
 

@@ -61,10 +61,12 @@ def fitting(crawl: dict[str, Any], of: str) -> str:
 
 
 def line(crawl: dict[str, Any], of: str) -> str:
-    """Entries, bytes, the rate and the time that is left, as far as they are known."""
+    """Entries, bytes, the rate and the time that is left, as far as they are known; or that nothing comes."""
     if crawl["state"] == "queued":
         ahead = crawl.get("ahead")
         return f"{of}: waiting until crawl {ahead} has ended" if ahead else f"{of}: waiting for the worker"
+    if crawl["problem"]:
+        return f"{of}: {output.safe(crawl['problem'])}"
     parts = [f"{of}: {crawl['entries']:,} entries, {output.size(crawl['bytes'])}"]
     if crawl["entries_per_second"]:
         parts.append(f"{round(crawl['entries_per_second']):,} a second")

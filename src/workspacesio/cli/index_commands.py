@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import time
 from typing import Any
@@ -14,6 +15,8 @@ from workspacesio.client.http_api import HttpApi, signed_in
 from workspacesio.client.times import lasting
 
 LOOK_SECONDS = 0.5
+NAMED = 5
+"""Roots that have one problem, of which a sentence tells."""
 DIFFERENCES = ("missing", "changed", "extra")
 """What only storage has, what is another, what only the index has."""
 
@@ -42,10 +45,7 @@ def status(arguments: argparse.Namespace) -> int:
             empty="",
         )
     sys.stdout.flush()
-    for root in index["roots"]:
-        for of in (root, root["open_crawl"]):
-            if of and of["problem"]:
-                print(f"wio: {output.safe(root['root'])}: {output.safe(of['problem'])}", file=sys.stderr)
+    _print_problems(index["roots"])
     print_incomplete(index)
     return _exit_status(index)
 
@@ -84,11 +84,11 @@ def verify(arguments: argparse.Namespace) -> int:
         work = _ended(client, work)
     if arguments.json:
         output.print_json(work)
-    elif work["state"] == "done":
+    elif work["state"] == "done" or _differs(work):
         _print_found(work)
     elif work["state"] != "failed":
         print("The index is compared with storage; `wio index verify --wait` waits for what is found.")
-    return 1 if _differs(work) else _said_if_failed(work)
+    return max(_said_if_failed(work), int(_differs(work)))
 
 
 def _print_whole(index: dict[str, Any]) -> None:
@@ -119,6 +119,18 @@ def _waiting(whole: dict[str, Any]) -> str:
     return f"{whole['events_waiting']:,}{since}"
 
 
+def _print_problems(roots: list[dict[str, Any]]) -> None:
+    """Each once, with the roots that have it."""
+    having: dict[str, list[str]] = {}
+    for root in roots:
+        for of in (root, root["open_crawl"]):
+            if of and of["problem"]:
+                having.setdefault(of["problem"], []).append(output.safe(root["root"]))
+    for problem, names in having.items():
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        print(f"wio: {', '.join(names[:NAMED])}{more}: {output.safe(problem)}", file=sys.stderr)
+
+
 def _root(root: dict[str, Any]) -> list[object]:
     last, now = root["last_crawl"], root["open_crawl"]
     return [
@@ -127,10 +139,17 @@ def _root(root: dict[str, Any]) -> list[object]:
         output.number(root["objects"]),
         output.size(root["bytes"]),
         KEPT_BY.get(root["kept_by"], "-"),
-        "-" if root["lag_seconds"] is None else lasting(root["lag_seconds"]),
+        _lag(root),
         f"{last['state']} {output.ago(last['ended_at'])}" if last else "never",
         f"crawl {now['id']} {now['state']}" if now else "",
     ]
+
+
+def _lag(root: dict[str, Any]) -> str:
+    """That of contents besides, while some are to be read."""
+    lag = "-" if root["lag_seconds"] is None else lasting(root["lag_seconds"])
+    unread = root["unread_lag_seconds"]
+    return f"{lag}, contents {lasting(unread)}" if unread else lag
 
 
 def _exit_status(index: dict[str, Any]) -> int:
@@ -174,7 +193,8 @@ def _print_found(work: dict[str, Any]) -> None:
         f"{count:,} {name}" for name, count in work["counts"].items() if count and name in DIFFERENCES
     )
     if found:
-        print(f"The index{of} differs from storage: {found}; `wio crawl start` makes it true again.")
+        start = f"wio crawl start --root {output.safe(shlex.quote(work['root'] or 'ROOT'))}"
+        print(f"The index{of} differs from storage: {found}; `{start}` makes it true again.")
     broken = work["counts"].get("engine_differs")
     if broken:
         print(

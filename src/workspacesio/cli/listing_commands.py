@@ -68,13 +68,8 @@ def _listed(place: Place, *, recursive: bool) -> Iterator[Item]:
     for item in place.walk() if recursive else place.items():
         found = True
         yield item
-    if not found and place.path:
-        _check_there(place)
-
-
-def _check_there(place: Place) -> None:
-    """An empty folder is there where the storage says so; otherwise nothing is."""
-    place.at(place.folder).details()
+    if not found:
+        place.check_there()
 
 
 def _object(place: Place) -> Item:
@@ -106,6 +101,8 @@ def tree(arguments: argparse.Namespace) -> None:
     for place in opened(arguments.paths):
         if not place.is_folder():
             place.details()
+        else:
+            place.check_there()
         print(output.safe(place.name()))
         total = [0, 0, 0]
         _branches(place, "", total, depth=arguments.depth, only_folders=arguments.folders)
@@ -160,6 +157,7 @@ def _found(place: Place, arguments: argparse.Namespace) -> Iterator[Item]:
     if not place.is_folder():
         items: Iterator[Item] = iter([_object(place)])
     else:
+        place.check_there()
         items = place.walk()
     return (item for item in items if _fits(item, arguments))
 
@@ -224,8 +222,7 @@ def _stat(place: Place) -> dict[str, Any]:
     workspace = place.workspace
     fields: dict[str, Any] = {"reference": f"{workspace['owner']}/{workspace['name']}/{place.path}"}
     if place.is_folder():
-        if next(place.items(), None) is None and place.path:
-            _check_there(place)
+        place.check_there()
         kind = "folder" if place.path else "workspace"
         return {**fields, "kind": kind, "address": f"s3://{place.bucket}/{place.key(place.folder)}"}
     details = place.details()

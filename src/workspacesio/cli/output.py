@@ -122,7 +122,7 @@ def ago(moment: str | None) -> str:
         return safe(moment)
     seconds = (datetime.now(UTC) - at).total_seconds()
     if not 0 <= seconds < 28 * 86400:
-        return at.strftime("%Y-%m-%d")
+        return at.date().isoformat()
     return f"{lasting(seconds)} ago"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from workspacesio.cli import output, times
 from workspacesio.cli.crawl_commands import rate
+from workspacesio.client.errors import CommandError
 from workspacesio.client.times import lasting
 
 TYPE_CHECKING = False
@@ -68,7 +69,7 @@ def wanted(arguments: argparse.Namespace, current: Callable[[], dict[str, Any]])
     if arguments.allow_bytes is not None:
         change["content_allowed_bytes"] = arguments.allow_bytes
     if arguments.exclude or arguments.include:
-        kept = [one for one in current()["exclusions"] if one not in (arguments.include or ())]
+        kept = _without(current()["exclusions"], arguments.include or ())
         change["exclusions"] = list(dict.fromkeys([*kept, *(arguments.exclude or ())]))
     return change or None
 
@@ -90,6 +91,16 @@ def fields(indexing: dict[str, Any] | None) -> Sequence[tuple[str, object]]:
             f"{output.size(read)} of {output.size(allowed)} allowed" if allowed is not None else None,
         ),
     ]
+
+
+def _without(excluded: Sequence[str], included: Sequence[str]) -> list[str]:
+    """Raises CommandError for what isn't excluded so: another pattern may be what leaves it out."""
+    unknown = [one for one in included if one not in excluded]
+    if unknown:
+        listed = ", ".join(repr(output.safe(one)) for one in excluded)
+        there = f"excluded are {listed}" if listed else "nothing is"
+        raise CommandError(f"{output.safe(unknown[0])!r} is not excluded there; {there}.")
+    return [one for one in excluded if one not in included]
 
 
 def _or(word: str, convert: Callable[[str], int]) -> Callable[[str], int | str]:

@@ -27,6 +27,14 @@ MAX_CHARACTERS = 2000
 TAKE_A_VALUE = ("--sort", "--limit", "--depth")
 SHORT_OPTIONS = ("-0", "-h")
 
+_ORDER = ("sort", "reverse", "largest", "oldest")
+_MEANINGLESS = {
+    "count": (*_ORDER, "limit", "highlight", "problems"),
+    "facets": (*_ORDER, "highlight", "problems"),
+    "paths": ("highlight", "problems"),
+}
+"""Options that would change nothing beside these."""
+
 EPILOG = """\
 QUERY is words and "phrases" that stand in paths and contents, and:
   name:plate  name:*.tif  path:raw/**  ext:tif  type:image  size:>1GB  modified:<30d  modified:>2026-01-01
@@ -119,7 +127,8 @@ def _means_facets(word: str) -> bool:
 def search(arguments: argparse.Namespace) -> int:
     """`wio search`: exit status 1 where a path can't be printed on a line of its own, 2 for a wrong query."""
     text = " ".join(arguments.query)
-    if arguments.depth and not arguments.facets:
+    _require_meaning(arguments)
+    if arguments.depth and arguments.facets is None:
         raise UsageError("--depth is for --facets; `wio du --depth` sums up folders.")
     if arguments.null and not arguments.paths:
         raise UsageError("-0 is for --paths.")
@@ -131,13 +140,24 @@ def search(arguments: argparse.Namespace) -> int:
     try:
         if arguments.count:
             return _count(client, text, arguments)
-        if arguments.facets:
+        if arguments.facets is not None:
             return _facets(client, text, arguments)
         return _results(client, text, arguments)
     except Refused as refused:
         if refused.code != "invalid_query":
             raise
-        raise UsageError(search_output.pointed(refused, text)) from refused
+        wrong = UsageError(str(refused))
+        wrong.below = search_output.pointed(refused, text)
+        raise wrong from refused
+
+
+def _require_meaning(arguments: argparse.Namespace) -> None:
+    """Raises UsageError for what would change nothing of what is printed."""
+    for what, options in _MEANINGLESS.items():
+        if getattr(arguments, what) not in (None, False):
+            for option in options:
+                if getattr(arguments, option):
+                    raise UsageError(f"--{option} is not for --{what}.")
 
 
 def _count(client: HttpApi, text: str, arguments: argparse.Namespace) -> int:

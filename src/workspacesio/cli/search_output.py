@@ -167,12 +167,11 @@ def print_incomplete(answer: dict[str, Any]) -> None:
 
 
 def pointed(refused: Refused, text: str) -> str:
-    """The sentence that says what is wrong with a query, with the place below it."""
+    """The place of what is wrong with a query, drawn; "" where none is told."""
     at, length = refused.details.get("at"), refused.details.get("length")
-    said = str(refused)
     if isinstance(at, int) and isinstance(length, int) and text and 0 <= at <= len(text):
-        said += f"\n{_around(text, at, max(1, length))}"
-    return said
+        return _around(text, at, max(1, length))
+    return ""
 
 
 def _around(text: str, at: int, length: int) -> str:

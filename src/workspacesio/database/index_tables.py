@@ -6,7 +6,7 @@ The index itself is no part of this database (`index/catalogue.py`): it is deriv
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, Text, text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from workspacesio.database.base import NEVER_REUSED, Base, identity
@@ -18,7 +18,7 @@ class RootIndexing(Base):
     `rate`: entries a second at most, None for as many as are found. `exclusions`: patterns of paths that are not
     indexed (`index/exclusions.py`). `crawl_every_seconds`: from the end of a crawl to the next, None for never.
     `content_allowed_bytes`: how much may be read of servers that charge for it, None for nothing; of these
-    `content_read_bytes` were read.
+    `content_read_bytes` were read. `changed_at`: when it was last changed what is indexed, or what the node shows.
     """
 
     __tablename__ = "root_indexing"
@@ -31,14 +31,17 @@ class RootIndexing(Base):
     cross_filesystems: Mapped[bool] = mapped_column(default=False)
     content_allowed_bytes: Mapped[int | None] = mapped_column(BigInteger)
     content_read_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    changed_at: Mapped[datetime | None]
 
 
 class Crawl(Base):
     """One walk over a root, or over one workspace of it, from when it was wanted until it ended.
 
+    `created_at`: since when it was wanted as it is: it takes in whatever was so by then.
     `lease_holder` walks it until `lease_until`, which it renews; of a root one crawl at most has a holder.
     `position`: what was committed, and is not listed again (`index/progress.py`). `expected_entries`: how many
     there were the last time. `problems`: by reason, how many entries are not indexed, and the first of them.
+    `away`: the storage was missing, could not be read or didn't answer, so that what was known of it was kept.
     """
 
     __tablename__ = "crawls"
@@ -51,6 +54,7 @@ class Crawl(Base):
             postgresql_where=text("lease_holder IS NOT NULL"),
         ),
         Index("ix_crawls_root_id_id", "root_id", "id"),
+        Index("ix_crawls_away", "root_id", sqlite_where=text("away"), postgresql_where=text("away")),
         NEVER_REUSED,
     )
 
@@ -81,6 +85,7 @@ class Crawl(Base):
     seconds_left: Mapped[float | None]
     problems: Mapped[dict[str, Any]] = mapped_column(default=dict)
     problem: Mapped[str | None] = mapped_column(Text)
+    away: Mapped[bool] = mapped_column(server_default=false(), default=False)
 
 
 class RootFreshness(Base):
@@ -88,6 +93,7 @@ class RootFreshness(Base):
 
     `kept_by`: `watching` (whatever happens in the folder is heard), `events` (what happens by the endpoint, or
     what its server tells) or `crawls`. `problem`: why it is no better. `folders`: how many are watched.
+    `away_since`: while its storage can't be looked at, from when on changes are not known.
     """
 
     __tablename__ = "root_freshness"
@@ -97,6 +103,7 @@ class RootFreshness(Base):
     problem: Mapped[str | None] = mapped_column(Text)
     folders: Mapped[int] = mapped_column(BigInteger, default=0)
     since: Mapped[datetime]
+    away_since: Mapped[datetime | None]
 
 
 class IndexLease(Base):

@@ -39,12 +39,11 @@ def one_of(
 
 @compiles(_OneOf, "postgresql")
 def _as_array(element: _OneOf, compiler: SQLCompiler, **options: Any) -> str:
-    column, numbers = element.clauses
-    return f"{compiler.process(column, **options)} = ANY ({compiler.process(numbers, **options)})"
+    column, numbers = (compiler.process(part, **options) for part in element.clauses)
+    return f"{column} = ANY ({numbers})"
 
 
 @compiles(_OneOf, "sqlite")
 def _as_json(element: _OneOf, compiler: SQLCompiler, **options: Any) -> str:
-    column, numbers = element.clauses
-    listed = compiler.process(numbers, **options)
-    return f"{compiler.process(column, **options)} IN (SELECT value FROM json_each({listed}))"  # noqa: S608 - compiled parts
+    column, numbers = (compiler.process(part, **options) for part in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({numbers}))"  # noqa: S608 - parts that are compiled

@@ -2,6 +2,8 @@
 
     seen_nodes(caller)          ids of the nodes of which the caller is an operator
     seen_roots(caller)          ids of the roots that the caller manages, or may create workspaces in
+    named_roots(caller, now)    ids of the roots whose names the caller may know: seen ones, and those in
+                                which they read a whole workspace
     seen_groups(caller)         ids of the groups that the caller belongs to, or all for an administrator
     owned_workspaces(caller)    ids of the caller's own workspaces
     managed_roots(caller)       ids of the roots that the caller manages
@@ -11,12 +13,14 @@ Twins of `domain.permissions.decide` for SEE_NODE, SEE_ROOT, SEE_GROUP, and, for
 CHANGE_ROOT and CRAWL_WORKSPACE; tests hold them together.
 """
 
+from datetime import datetime
+
 from sqlalchemy import ColumnElement, Select, and_, false, or_, select, true
 
 from workspacesio.database.index_tables import Crawl
 from workspacesio.database.number_sets import one_of
 from workspacesio.database.tables import Group, Node, Root, RootCreator, RootManager, Workspace
-from workspacesio.database.visibility import operates
+from workspacesio.database.visibility import operates, readable_folders
 from workspacesio.domain.facts import Caller
 from workspacesio.domain.vocabulary import CreatePolicy, RootType
 
@@ -43,6 +47,14 @@ def seen_roots(caller: Caller) -> Select[int]:
         .join(Node, Node.id == Root.node_id)
         .where(or_(operates(caller), manages, creates), _sees_places(caller))
     )
+
+
+def named_roots(caller: Caller, now: datetime) -> Select[int]:
+    """Who holds a folder of a workspace alone isn't told in which root it lies."""
+    readable = readable_folders(caller, now).subquery()
+    whole = select(readable.c.workspace_id).where(readable.c.folder == "")
+    read = select(Workspace.root_id).where(Workspace.id.in_(whole))
+    return select(Root.id).where(or_(Root.id.in_(seen_roots(caller)), Root.id.in_(read)))
 
 
 def managed_roots(caller: Caller) -> Select[int]:

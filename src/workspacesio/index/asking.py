@@ -23,9 +23,14 @@ from workspacesio.index.engine import EngineReader
 from workspacesio.index.naming import Naming
 from workspacesio.index.notes import Note
 from workspacesio.index.remembered import Remembered
+from workspacesio.index.root_names import HiddenRoots, hidden_roots
 from workspacesio.index.sight import Place, Sight
 from workspacesio.services.actors import Actor
 
+_SILENT = (
+    "Nothing has taken changes into the index since {since:%Y-%m-%d %H:%M:%S} UTC, so what came later may not be "
+    "found; whoever runs the server sees why in its log."
+)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -109,15 +114,28 @@ def ask(
         parts.append(by_name_alone(wanted, by_name) if by_name else wanted)
     if closed:
         parts.append(Not(Workspaces(closed)))
+    hidden = hidden_roots(session, caller=actor.caller, sight=sight, now=now)
+    places = asked_places(sight, wanted)
     lacking = [
-        *incomplete(session, index=index, sight=sight, wanted=wanted),
-        *lacking_contents(contents, index.catalogue, sight, asked_places(sight, wanted), wanted, by_type=by_type),
+        *incomplete(session, index=index, sight=sight, wanted=wanted, hidden=hidden, now=now),
+        *lacking_contents(contents, index.catalogue, sight, places, wanted, by_type=by_type, hidden=hidden),
     ]
     query = seen if len(parts) == 1 else AllOf(tuple(parts))
     return Question(query, wanted, sight, tuple(naming.notes), tuple(lacking), by_name)
 
 
-def incomplete(session: Session, *, index: IncompleteIndex, sight: Sight, wanted: Query) -> tuple[Note, ...]:
+def incomplete(
+    session: Session,
+    *,
+    index: IncompleteIndex,
+    sight: Sight,
+    wanted: Query,
+    hidden: HiddenRoots,
+    now: datetime,
+) -> tuple[Note, ...]:
     """What an answer about `wanted` may lack."""
     of_all = [Note(code, sentence) for code, sentence in index.incomplete()]
-    return (*of_all, *missing_parts(index.remembered.unindexed(session), sight, wanted))
+    silent = index.remembered.silent_since(session, now)
+    if silent is not None:
+        of_all.append(Note("worker_silent", _SILENT.format(since=silent)))
+    return (*of_all, *missing_parts(index.remembered.unindexed(session), sight, wanted, hidden))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from workspacesio.index.catalogue_readings import Readings, changed_folders, load_readings
 from workspacesio.index.catalogue_store import CatalogueStore
-from workspacesio.index.found import Found, split_path
+from workspacesio.index.found import EntryPlace, Found, split_path
 from workspacesio.index.packing import unpack_etag
 from workspacesio.index.statements import Row, Statements, stretch_of
 
@@ -38,6 +38,10 @@ class Due(NamedTuple):
     size: int
     modified_us: int
     etag: str
+
+    @property
+    def place(self) -> EntryPlace:
+        return self.folder_id, self.name
 
 
 class EngineRow(NamedTuple):
@@ -151,7 +155,7 @@ class Catalogue:
     ) -> dict[str, int]:
         """By name, of the objects right in a folder: names after `first_name` up to and with `last_name`."""
         stretch = stretch_of("name", first_name, last_name)
-        with self.store.reading() as statements:
+        with self.store.looking_up() as statements:
             rows = statements.rows(
                 "SELECT name, stamp FROM catalogue_entries WHERE folder_id = "  # noqa: S608
                 "(SELECT id FROM catalogue_folders WHERE workspace_id = ? AND path = ?)" + stretch.condition,
@@ -181,6 +185,19 @@ class Catalogue:
                 changed_after=changed_after,
             )
 
+    def due_now(self, workspace_id: int, place: EntryPlace, *, current: Collection[str]) -> Due | None:
+        """The entry as it is now, if it is due."""
+        with self.store.reading() as statements:
+            rows = statements.rows(
+                "SELECT e.id, e.folder_id, e.name, f.path, e.size, e.modified, e.etag FROM catalogue_entries e "
+                "JOIN catalogue_folders f ON f.id = e.folder_id WHERE e.folder_id = ? AND e.name = ? "
+                "AND f.workspace_id = ? AND (e.looked IS NULL OR NOT (e.looked IN ?*))",
+                [*place, workspace_id, statements.listed(current)],
+            )
+        for entry_id, folder_id, name, path, size, modified, etag in rows:
+            return Due(entry_id, folder_id, name, path + name, size, modified, unpack_etag(etag))
+        return None
+
     def read_before(self, workspace_id: int, *, after: tuple[int, str] | None, limit: int) -> list[Due]:
         """Entries of whose content anything was ever recorded, as `due` gives them."""
         with self.store.reading() as statements:
@@ -198,13 +215,15 @@ class Catalogue:
     def due_counts(self, workspace_ids: Collection[int], current: Collection[str]) -> tuple[int, int]:
         """How many entries are due, and their bytes."""
         with self.store.reading() as statements:
-            [(objects, size)] = statements.rows(
-                "SELECT count(*), coalesce(sum(size), 0) FROM catalogue_entries WHERE folder_id IN "
+            # In two halves: SQLite fails where a sum of numbers is more than 64 bits hold.
+            [(objects, high, low)] = statements.rows(
+                "SELECT count(*), coalesce(sum(size >> 32), 0), coalesce(sum(size & 4294967295), 0) "
+                "FROM catalogue_entries WHERE folder_id IN "
                 "(SELECT id FROM catalogue_folders WHERE workspace_id IN ?*) "
                 "AND (looked IS NULL OR NOT (looked IN ?*))",
                 [statements.listed(workspace_ids), statements.listed(current)],
             )
-        return int(objects), int(size)
+        return int(objects), (int(high) << 32) + int(low)
 
     def readings(self, known: Readings | None = None) -> Readings:
         """How far contents were read; rows that are as in `known` aren't read again."""

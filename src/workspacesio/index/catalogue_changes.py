@@ -15,7 +15,7 @@ from workspacesio.index.catalogue_folders import Folder, Folders
 from workspacesio.index.catalogue_store import catalogue_failures
 from workspacesio.index.engine import Entry
 from workspacesio.index.engine_work import EngineWork, ListedEntries
-from workspacesio.index.found import Counts, Found, split_path
+from workspacesio.index.found import Counts, Found, Told, split_path
 from workspacesio.index.packing import pack_etag, unpack_etag
 from workspacesio.index.statements import Row, statements_on
 
@@ -49,6 +49,8 @@ class CatalogueChanges:
         self._before = dict(self._numbers)
         folders.next_number = self._numbers["next_folder"]
         self.work = EngineWork()
+        self.told: list[Told] = []
+        """What is to be read first of all once this has ended."""
         self._inserts: list[tuple[object, ...]] = []
         self._is_changed = False
         self._beat = beat
@@ -63,17 +65,26 @@ class CatalogueChanges:
         return self.work.size
 
     def record(
-        self, workspace_id: int, folder: Folder, found: Sequence[Found], gone: Iterable[str], *, empty: bool
+        self,
+        workspace_id: int,
+        folder: Folder,
+        found: Sequence[Found],
+        gone: Iterable[str],
+        *,
+        empty: bool,
+        told: bool,
     ) -> Counts:
         """Objects of one folder as they are now; of names that aren't there, `gone` ones are dropped.
 
-        `empty`: nothing is recorded of the folder yet.
+        `empty`: nothing is recorded of the folder yet. `told`: as `found.Listing` says.
         """
         gone = list(gone)
         have = {} if empty else self._rows(folder, [*(item.name for item in found), *gone])
+        fresh, changed, stamped = _sorted_out(found, have) if have else (found, (), ())
+        if told:
+            self._tell(workspace_id, folder, [item.name for item in (*stamped, *changed, *fresh)])
         if not have:
             return self._add_all(workspace_id, folder, found)
-        fresh, changed, stamped = _sorted_out(found, have)
         removed = [have[name] for name in gone if name in have]
         self._stamp(workspace_id, folder, stamped, have)
         self._change(workspace_id, folder, changed, have)
@@ -98,11 +109,7 @@ class CatalogueChanges:
         self.statements.run(_GARBAGE + below, [workspace_id, *bounds])
         self.statements.run(_DROP + below, [workspace_id, *bounds])
         if folder.parent is not None:
-            self.statements.run(
-                "UPDATE catalogue_folders SET all_objects = all_objects - ?, all_bytes = all_bytes - ? "
-                "WHERE id IN ?*",
-                [objects, size, self.statements.listed(folder.ids[:-1])],
-            )
+            self.folders.take_away(self.statements, folder.ids[:-1], objects, size)
         self.statements.run(
             "INSERT INTO catalogue_dropped (folder_id, changed) VALUES (?, ?)", (folder.id, self.number)
         )
@@ -184,6 +191,10 @@ class CatalogueChanges:
                 (folder.id, name),
             ):
                 self.note_change(workspace_id, folder)
+                self._tell(workspace_id, folder, [name])
+
+    def _tell(self, workspace_id: int, folder: Folder, names: Iterable[str]) -> None:
+        self.told += [Told(workspace_id, (folder.id, name)) for name in names]
 
     def _change(self, workspace_id: int, folder: Folder, items: Sequence[Found], have: Mapping[str, Row]) -> None:
         if not items:
@@ -234,7 +245,9 @@ class CatalogueChanges:
             )
 
 
-def _sorted_out(found: Sequence[Found], have: Mapping[str, Row]) -> tuple[list[Found], list[Found], list[Found]]:
+def _sorted_out(
+    found: Sequence[Found], have: Mapping[str, Row]
+) -> tuple[Sequence[Found], Sequence[Found], Sequence[Found]]:
     """Objects that are new, that changed, and of which only the stamp did."""
     fresh: list[Found] = []
     changed: list[Found] = []

@@ -1,13 +1,15 @@
 """Folders while they are being changed: their numbers, their ancestors, and what is added to their sums.
 
-Sums are kept exact by adding, in each transaction, what changed in a folder to itself and to all above it.
+Sums are kept exact by adding, in each transaction, what changed in a folder to itself and to all above it. Bytes
+are added modulo 4 EiB (4611686018427387903 is `found.MOST_BYTES`): when the files that made a sum too large go,
+it is right again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from workspacesio.index.catalogue import Place
 from workspacesio.index.catalogue_store import CatalogueDamaged
-from workspacesio.index.found import parent_path
+from workspacesio.index.found import MOST_BYTES, parent_path
 from workspacesio.index.statements import Statements
 
 _KEPT = 50_000
@@ -117,7 +119,8 @@ class Folders:
                 above = above.parent
         made, changed, summed = [], [], []
         for workspace_id, folder in touched.values():
-            own, everything = (folder.own_objects, folder.own_bytes), (folder.all_objects, folder.all_bytes)
+            own = folder.own_objects, folder.own_bytes & MOST_BYTES
+            everything = folder.all_objects, folder.all_bytes & MOST_BYTES
             is_changed = folder.id in self._pending
             if folder.is_new:
                 parent_id = None if folder.parent is None else folder.parent.id
@@ -132,15 +135,25 @@ class Folders:
             folder.made = []
         statements.insert("catalogue_folders", _COLUMNS, made)
         statements.run_many(
-            "UPDATE catalogue_folders SET own_objects = own_objects + ?, own_bytes = own_bytes + ?, "
-            "all_objects = all_objects + ?, all_bytes = all_bytes + ?, changed = ? WHERE id = ?",
+            "UPDATE catalogue_folders SET own_objects = own_objects + ?, "
+            "own_bytes = (own_bytes + ?) & 4611686018427387903, all_objects = all_objects + ?, "
+            "all_bytes = (all_bytes + ?) & 4611686018427387903, changed = ? WHERE id = ?",
             changed,
         )
         statements.run_many(
-            "UPDATE catalogue_folders SET all_objects = all_objects + ?, all_bytes = all_bytes + ? WHERE id = ?",
+            "UPDATE catalogue_folders SET all_objects = all_objects + ?, "
+            "all_bytes = (all_bytes + ?) & 4611686018427387903 WHERE id = ?",
             summed,
         )
         self._pending.clear()
+
+    def take_away(self, statements: Statements, folders: Sequence[int], objects: int, size: int) -> None:
+        """From the sums of these folders, by their numbers, what went below them."""
+        statements.run(
+            "UPDATE catalogue_folders SET all_objects = all_objects - ?, "
+            "all_bytes = (all_bytes + ?) & 4611686018427387903 WHERE id IN ?*",
+            [objects, -size & MOST_BYTES, statements.listed(folders)],
+        )
 
     def forget(self) -> None:
         """After rows were changed otherwise, or weren't kept."""

@@ -1,9 +1,10 @@
 """How far the contents of each workspace were read: kept by the worker that reads, looked at by whoever searches.
 
-held       the most that may be in the index of them: whatever a root's level is now, no more than that is found
-looked     the level at which all that was recorded up to change `through` of the catalogue was read
-stamps     by which readers; after a change of them nothing counts as read
-is_open    something recorded since is still to be looked at
+held          the most that may be in the index of them: whatever a root's level is now, no more than that is found
+looked        the level at which all that was recorded up to change `through` of the catalogue was read
+stamps        by which readers; after a change of them nothing counts as read
+is_open       something recorded since is still to be looked at
+unread_since  when (µs) the oldest was recorded that may be unread, to within a walk; nothing: all is read
 
 Of what isn't open all was looked at that was recorded up to the number `read_through`, which is one for all. So in
 a workspace that isn't open and in which nothing was recorded since then, nothing is left to be read. The number
@@ -17,7 +18,7 @@ from workspacesio.domain.vocabulary import IndexLevel
 from workspacesio.index.catalogue_store import CatalogueStore
 from workspacesio.index.statements import Statements
 
-_COLUMNS = ("workspace_id", "held", "looked", "through", "stamps", "is_open")
+_COLUMNS = ("workspace_id", "held", "looked", "through", "stamps", "is_open", "unread_since")
 
 
 class ReadSoFar(NamedTuple):
@@ -28,6 +29,7 @@ class ReadSoFar(NamedTuple):
     through: int
     stamps: str
     is_open: bool
+    unread_since: int | None = None
 
 
 class Readings(NamedTuple):
@@ -54,9 +56,13 @@ def load_readings(store: CatalogueStore, known: Readings | None = None) -> Readi
 
 
 def _rows(statements: Statements) -> dict[int, ReadSoFar]:
-    found = statements.rows("SELECT workspace_id, held, looked, through, stamps, is_open FROM catalogue_readings")
+    found = statements.rows(
+        "SELECT workspace_id, held, looked, through, stamps, is_open, unread_since FROM catalogue_readings"
+    )
     levels = {level.value: level for level in IndexLevel}
-    return {row[0]: ReadSoFar(levels[row[1]], levels[row[2]], row[3], row[4], bool(row[5])) for row in found}
+    return {
+        row[0]: ReadSoFar(levels[row[1]], levels[row[2]], row[3], row[4], bool(row[5]), row[6]) for row in found
+    }
 
 
 def write_readings(statements: Statements, rows: Mapping[int, ReadSoFar | None], through: int | None) -> None:
@@ -70,7 +76,7 @@ def write_readings(statements: Statements, rows: Mapping[int, ReadSoFar | None],
     statements.insert(
         "catalogue_readings",
         _COLUMNS,
-        [(number, *row[:4], int(row.is_open)) for number, row in rows.items() if row is not None],
+        [(number, *row[:4], int(row[4]), row[5]) for number, row in rows.items() if row is not None],
     )
 
 

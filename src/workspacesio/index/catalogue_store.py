@@ -8,7 +8,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 
 import psycopg
 from sqlalchemy import Connection, Engine
@@ -80,6 +80,12 @@ class CatalogueStore:
         """Statements that see one state of it. Raises CatalogueMissing, CatalogueDamaged or Unavailable."""
         with catalogue_failures(), self._engine().connect() as connection, connection.begin():
             yield statements_on(self.dialect, connection.connection.cursor())
+
+    @contextmanager
+    def looking_up(self) -> Iterator[Statements]:
+        """For a single statement, in a third of the time of `reading`, and raising the same."""
+        with catalogue_failures(), closing(self._engine().raw_connection()) as connection:
+            yield statements_on(self.dialect, connection.cursor())
 
     def connect(self) -> Connection:
         """For the one that writes: transactions that lock from their beginning, and survive a power cut."""

@@ -69,12 +69,12 @@ class _Syncing:
     def one(self, listing: Listing, have: Sequence[Row], children: Sequence[str]) -> Counts:
         """`have`: name and stamp of what is recorded there; `children`: paths of the folders that are."""
         place, found = (listing.workspace_id, listing.path), listing.found
+        size = sum([item.size for item in found])
         if self._touches.is_outdated(*place, listing.since):
-            return Counts()
+            return Counts(bytes=size)
         touched = self._touches.names(*place, listing.since)
         lost = _vanished(listing, self._changes.folders.find(place), children, touched)
         self.vanished += [(listing.workspace_id, child) for child in lost]
-        size = sum([item.size for item in found])
         if _is_recorded(found, have):
             return Counts(unchanged=len(found), bytes=size)
         recorded: dict[str, int] = dict(have)
@@ -93,7 +93,8 @@ class _Syncing:
         counts = Counts()
         if differing or gone:
             folder = self._changes.folders.make(place)
-            counts = self._changes.record(place[0], folder, differing, gone, empty=not recorded)
+            empty, told = not recorded, listing.told
+            counts = self._changes.record(place[0], folder, differing, gone, empty=empty, told=told)
         same = len(by_name) - len(differing)
         return counts._replace(unchanged=counts.unchanged + same, bytes=size)
 

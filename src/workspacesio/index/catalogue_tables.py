@@ -15,7 +15,7 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION = 4
+VERSION = 5
 """Raised with every change of these tables or of what they mean: older catalogues are then thrown away."""
 
 NUMBERS_OF_A_CATALOGUE = 1 << 36
@@ -100,6 +100,7 @@ readings = Table(
     Column("through", BigInteger, nullable=False),
     Column("stamps", String(32), nullable=False),
     Column("is_open", Integer, nullable=False),
+    Column("unread_since", BigInteger),
 )
 """How far contents were read, as `catalogue_readings.py` says; no row: only names were ever taken in."""
 

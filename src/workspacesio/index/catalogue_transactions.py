@@ -1,6 +1,7 @@
 """The catalogue's transactions, one after the other, on one connection."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TypeVar
@@ -13,7 +14,10 @@ from workspacesio.index.catalogue_changes import CatalogueChanges, LeaseLost
 from workspacesio.index.catalogue_folders import Folders
 from workspacesio.index.catalogue_store import catalogue_failures
 from workspacesio.index.engine_work import EngineWork
+from workspacesio.index.found import Told
 from workspacesio.index.statements import Statements, statements_on
+
+MOST_TOLD = 5_000
 
 T = TypeVar("T")
 
@@ -28,6 +32,8 @@ class CatalogueTransactions:
         self.rollbacks = 0
         self.begun_at = 0.0
         """When the one that is under way began."""
+        self.told: deque[Told] = deque(maxlen=MOST_TOLD)
+        """Entries that changed just now, the latest last, for who reads them; any thread may take them out."""
         self._catalogue = catalogue
         self._fence = fence
         self._clock = clock
@@ -62,6 +68,7 @@ class CatalogueTransactions:
         except BaseException:
             self.give_up()
             raise
+        self.told.extend(self._changes.told)
         self._changes = None
         self._folders.forget_if_many()
         return work

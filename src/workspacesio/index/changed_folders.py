@@ -6,14 +6,16 @@ In a thread of its own, beside events: a folder of a million files that was move
 import logging
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Protocol
 
 from workspacesio.database.sessions import Database
-from workspacesio.domain.errors import NotFound, NotSupported
+from workspacesio.domain.errors import Invalid, NotFound, NotSupported
 from workspacesio.index import crawl_sources
 from workspacesio.index.crawl_folder import WorkspaceUnreadable
-from workspacesio.index.crawling import sync_subtree
+from workspacesio.index.crawl_subtree import sync_subtree
 from workspacesio.index.hints import Hints
+from workspacesio.index.left_to_crawls import leave_to_crawl
 from workspacesio.index.places import Place, load_places
 from workspacesio.index.recording import ListingSink
 from workspacesio.nodes.driver import StorageDriver
@@ -47,6 +49,8 @@ class ChangedFoldersContext(Protocol):
     def recorder(self) -> FolderRecorder: ...
     @property
     def hints(self) -> Hints: ...
+    @property
+    def clock(self) -> Callable[[], datetime]: ...
     @property
     def stopping(self) -> Callable[[], bool]: ...
 
@@ -90,12 +94,16 @@ class ChangedFoldersTask:
                     self._context.hints.add_folder(*folder)
 
     def _make_true(self, node_id: int, workspace_id: int, path: str) -> None:
+        place: Place | None = None
         try:
             with self._context.database.read() as session:
                 place = load_places(session, [workspace_id]).get(workspace_id)
             if place is not None and place.node_id == node_id and place.indexed:
                 self._sync(self._context.drivers(node_id), place, path)
                 self._uncommitted.append((node_id, workspace_id, path))
+        except Invalid as error:
+            if place is not None:
+                self._leave_to_crawl(place, error)
         except (NotFound, NotSupported):
             logger.info("node %s: a changed folder is passed over, for it was removed", node_id)
         except WorkspaceUnreadable:
@@ -107,6 +115,11 @@ class ChangedFoldersTask:
         except BaseException:
             self._context.hints.add_folder(node_id, workspace_id, path)
             raise
+
+    def _leave_to_crawl(self, place: Place, problem: Invalid) -> None:
+        """What is refused would be refused for ever, and hold up all other folders."""
+        with self._context.database.journal() as session:
+            leave_to_crawl(session, place, str(problem), self._context.clock())
 
     def _sync(self, driver: StorageDriver, place: Place, path: str) -> None:
         self._context.wait(driver.check())

@@ -22,6 +22,7 @@ from workspacesio.domain.search_types import OTHER
 from workspacesio.domain.vocabulary import IndexLevel
 from workspacesio.index.catalogue_readings import Readings
 from workspacesio.index.notes import Note
+from workspacesio.index.root_names import SHARED, HiddenRoots
 from workspacesio.index.sight import Place, Sight
 
 _NAMED_ROOTS = 3
@@ -66,8 +67,8 @@ class ContentState:
         if not is_below(IndexLevel.NAMES, level):
             return None
         row = self.readings.rows.get(workspace_id)
-        if row is None or is_below(row.looked, level):
-            return 0
+        if row is None or is_below(row.looked, level) or is_below(level, row.held):
+            return 0  # of what was lowered nothing is found before it is read again
         if row.is_open:
             return row.through
         return self.readings.through if workspace_id in self.readings.changed else None
@@ -97,6 +98,7 @@ def lacking_contents(
     wanted: Query,
     *,
     by_type: bool,
+    hidden: HiddenRoots,
 ) -> list[Note]:
     """Of the workspaces `places`, in which the caller may read something and which `wanted` asks about.
 
@@ -104,30 +106,41 @@ def lacking_contents(
     are read.
     """
     asked = AllOf((wanted, OfType(OTHER))) if by_type else wanted
-    return [*_too_low(state, places, wanted), *_unread(state, catalogue, sight, places, asked)]
+    unread = _unread(state, catalogue, sight, places, asked, hidden=hidden)
+    return [*_too_low(state, places, wanted, hidden), *unread]
 
 
-def _too_low(state: ContentState, places: frozenset[int], wanted: Query) -> Iterable[Note]:
+def _too_low(state: ContentState, places: frozenset[int], wanted: Query, hidden: HiddenRoots) -> Iterable[Note]:
     missing = {level: lacking(wanted, level) for level in (IndexLevel.NAMES, IndexLevel.METADATA)}
     if not missing[IndexLevel.NAMES] and not missing[IndexLevel.METADATA]:
         return
-    found: dict[frozenset[Lacking], set[str]] = {}
+    concerned: dict[int, frozenset[Lacking]] = {}
     for workspace_id in places:
         root, level = state.root(workspace_id)
         if root and (what := missing.get(level)):
-            found.setdefault(what, set()).add(root)
-    if not found:
+            concerned[workspace_id] = what
+    if not concerned:
         return
+    unnamed = hidden(concerned)
+    found: dict[frozenset[Lacking], set[str]] = {}
+    for workspace_id, what in concerned.items():
+        found.setdefault(what, set()).add("" if workspace_id in unnamed else state.root(workspace_id)[0])
     parts = sorted((sorted(roots), sorted(what)) for what, roots in found.items())
     said = "; ".join(f"{_and(what)} of {_roots(roots)}" for roots, what in parts)
     every = sorted(frozenset().union(*found.values()))
     only_words = all(set(what) == {Lacking.WORDS} for what in found)
     code = "words_not_indexed" if only_words else "index_level_too_low"
-    yield Note(code, f"Not indexed, as operators chose: {said}.", tuple(every))
+    yield Note(code, f"Not indexed, as operators chose: {said}.", tuple(filter(None, every)))
 
 
 def _unread(
-    state: ContentState, catalogue: ReadCatalogue, sight: Sight, places: frozenset[int], wanted: Query
+    state: ContentState,
+    catalogue: ReadCatalogue,
+    sight: Sight,
+    places: frozenset[int],
+    wanted: Query,
+    *,
+    hidden: HiddenRoots,
 ) -> Iterable[Note]:
     asking = {
         level for level in IndexLevel if is_below(IndexLevel.NAMES, level) and asks_of_contents(wanted, level)
@@ -148,11 +161,12 @@ def _unread(
     unread = {one for one in open_ones if one in sight.whole} | changed
     if not unread:
         return
-    roots = {state.root(workspace_id)[0] for workspace_id in unread}
+    unnamed = hidden(unread)
+    roots = {"" if one in unnamed else state.root(one)[0] for one in unread}
     yield Note(
         "contents_unread",
         f"Contents of {_roots(roots)} are not all read yet; what they hold is found then {_of(len(unread))}.",
-        tuple(sorted(roots)),
+        tuple(sorted(filter(None, roots))),
     )
 
 
@@ -161,6 +175,10 @@ def _of(count: int) -> str:
 
 
 def _roots(names: Collection[str]) -> str:
+    """'' is what may not be named."""
+    if "" in names:
+        named = [name for name in names if name]
+        return f"{_roots(named)} and of {SHARED}" if named else SHARED
     named = sorted(names)
     if len(named) == 1:
         return f"root {named[0]}"

@@ -9,12 +9,13 @@ one. What is written here carries no rights. A report that finds the row in othe
 False, and the worker lets go.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -22,18 +23,22 @@ from workspacesio.database.index_tables import Crawl
 from workspacesio.database.journal_tables import Usage
 from workspacesio.database.sessions import Database
 from workspacesio.database.tables import Root, Workspace
+from workspacesio.domain.crawl_reasons import ROOT_MISSING
+from workspacesio.domain.errors import Invalid
 from workspacesio.domain.vocabulary import CrawlReason, CrawlState, IndexLevel
+from workspacesio.index.crawl_schedule import schedule
 from workspacesio.index.progress import Progress
-from workspacesio.services.crawl_requests import indexing_of, request_crawl
+from workspacesio.services.crawl_requests import indexing_of
 
 LEASE = timedelta(minutes=5)
 """Longer than any one folder takes to be listed on a slow disk."""
-RETRY_AFTER = timedelta(minutes=10)
 KEPT_PER_ROOT = 50
+
+MOST_SILENT = 4
+"""Of the roots of one node, from whose storage nothing comes: each holds a thread, so the others then wait."""
 
 _FIRST = {CrawlReason.REQUEST: 0, CrawlReason.IMPORT: 1, CrawlReason.CREATE: 1, CrawlReason.SETTINGS: 2}
 _LAST = 3
-_OPEN = [CrawlState.QUEUED.value, CrawlState.RUNNING.value, CrawlState.PAUSED.value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,10 @@ class CrawlQueue:
         self._database = database
         self._holder = holder
         self._clock = clock
+        self.silent: tuple[TakenCrawl, ...] = ()
+        """Those that threads of this worker still are at though nothing comes; whoever has the threads says so."""
+        self._resting: dict[int, datetime] = {}
+        """Until when crawls are not taken again."""
 
     def take(self) -> TakenCrawl | None:
         """The next one of a root that nobody is at, if there is one."""
@@ -70,8 +79,9 @@ class CrawlQueue:
             return None
         try:
             with self._database.journal() as session:
-                _end_leases(session, Crawl.lease_until <= now)
-                crawl = _next(session)
+                still = [crawl.id for crawl in self.silent]
+                _end_leases(session, and_(Crawl.lease_until <= now, Crawl.id.not_in(still)))
+                crawl = _next(session, self._may_begin())
                 if crawl is None:
                     return None
                 crawl.state = CrawlState.RUNNING
@@ -86,10 +96,19 @@ class CrawlQueue:
 
     def _may_take(self, now: datetime) -> bool:
         """Looked at first, so that an idle worker writes nothing."""
-        waits = Crawl.state == CrawlState.QUEUED.value
+        waits = and_(Crawl.state == CrawlState.QUEUED.value, self._may_begin())
         with self._database.read() as session:
             found = select(Crawl.id).where(or_(waits, Crawl.lease_until <= now)).limit(1)
             return session.scalar(found) is not None
+
+    def _may_begin(self) -> ColumnElement[bool]:
+        """Of a crawl, that it doesn't rest, and that there is a thread for its node."""
+        now = self._clock()
+        resting = [crawl_id for crawl_id, until in self._resting.items() if until > now]
+        silent = Counter(crawl.node_id for crawl in self.silent)
+        full = [node_id for node_id, count in silent.items() if count >= MOST_SILENT]
+        on_full = select(Root.id).where(Root.node_id.in_(full))
+        return and_(Crawl.id.not_in(resting), Crawl.root_id.not_in(on_full) if full else true())
 
     def take_over(self) -> int:
         """Put back what other workers held. Only for who knows that none of them lives any more."""
@@ -100,24 +119,47 @@ class CrawlQueue:
         """How far it is; the lease is renewed. False: let go."""
         return self._write(crawl_id, progress, CrawlState.RUNNING)
 
-    def is_more_urgent(self, taken: TakenCrawl) -> bool:
-        """Whether one waits that somebody wants sooner than this one; then this is put back for a while."""
+    def is_more_urgent(self, taken: TakenCrawl, *, rests: bool = False) -> bool:
+        """Whether one waits that somebody wants sooner than this one, or any while this one rests anyway; then
+        this is put back for a while."""
         sooner = [reason.value for reason, rank in _FIRST.items() if rank < _rank(taken.reason)]
         busy = select(Crawl.root_id).where(Crawl.lease_holder.is_not(None), Crawl.id != taken.id)
-        query = select(Crawl.id).where(
-            Crawl.state == CrawlState.QUEUED.value, Crawl.reason.in_(sooner), Crawl.root_id.not_in(busy)
-        )
+        wanted = true() if rests else Crawl.reason.in_(sooner)
+        waits = [Crawl.state == CrawlState.QUEUED.value, wanted, self._may_begin()]
+        query = select(Crawl.id).where(*waits, Crawl.root_id.not_in(busy))
         with self._database.read() as session:
             return session.scalar(query.limit(1)) is not None
 
-    def put_back(self, crawl_id: int, progress: Progress) -> bool:
+    def tell_silence(self, crawl_id: int, since: datetime) -> None:
+        """Nothing comes from its storage since then, and who is at it can't say so. The lease is renewed."""
+        problem = (
+            f"Nothing has come from the root's storage since {since:%Y-%m-%d %H:%M:%S} UTC; see that it is "
+            "mounted and answers. The crawl goes on when it does; other roots are crawled meanwhile."
+        )
+        held = [Crawl.id == crawl_id, Crawl.lease_holder == self._holder]
+        with self._database.journal() as session:
+            session.execute(update(Crawl).where(*held).values(lease_until=self._clock() + LEASE))
+            running = Crawl.state == CrawlState.RUNNING.value
+            values = {"problem": problem, "away": True, "entries_per_second": None, "seconds_left": None}
+            session.execute(update(Crawl).where(*held, running).values(**values))
+
+    def put_back(self, crawl_id: int, progress: Progress, *, rest: float = 0.0) -> bool:
+        """`rest`: for so many seconds it isn't taken again."""
+        if rest > 0:
+            now = self._clock()
+            still = {other: until for other, until in self._resting.items() if until > now}
+            self._resting = {**still, crawl_id: now + timedelta(seconds=rest)}
         return self._write(crawl_id, progress, CrawlState.QUEUED)
 
     def finish(self, crawl_id: int, progress: Progress) -> bool:
-        return self._write(crawl_id, progress, CrawlState.DONE)
+        return self._write(crawl_id, progress, CrawlState.DONE, away=ROOT_MISSING in progress.problems.found)
 
-    def fail(self, crawl_id: int, progress: Progress, problem: str) -> bool:
-        return self._write(crawl_id, progress, CrawlState.FAILED, problem)
+    def fail(self, crawl_id: int, progress: Progress, problem: str, *, away: bool = False) -> bool:
+        """Of one whose counts can't be written nothing else is kept, or it would be taken again for ever."""
+        try:
+            return self._write(crawl_id, progress, CrawlState.FAILED, problem, away=away)
+        except Invalid:
+            return self._write(crawl_id, Progress(), CrawlState.FAILED, problem, away=away)
 
     def let_go(self, crawl_id: int) -> None:
         """Of one that is no longer this worker's to go on with: paused, or gone."""
@@ -125,12 +167,20 @@ class CrawlQueue:
             session.execute(
                 update(Crawl)
                 .where(Crawl.id == crawl_id, Crawl.lease_holder == self._holder)
-                .values(lease_holder=None, lease_until=None)
+                .values(lease_holder=None, lease_until=None, problem=None)
             )
 
-    def _write(self, crawl_id: int, progress: Progress, state: CrawlState, problem: str | None = None) -> bool:
+    def _write(
+        self,
+        crawl_id: int,
+        progress: Progress,
+        state: CrawlState,
+        problem: str | None = None,
+        *,
+        away: bool = False,
+    ) -> bool:
         now = self._clock()
-        values: dict[str, Any] = {**progress.row(), "state": state.value, "problem": problem}
+        values: dict[str, Any] = {**progress.row(), "state": state.value, "problem": problem, "away": away}
         if state is CrawlState.RUNNING:
             values["lease_until"] = now + LEASE
         else:
@@ -157,7 +207,7 @@ class CrawlQueue:
         made = 0
         with self._database.journal() as session:
             for root_id in session.scalars(select(Root.id).order_by(Root.id)).all():
-                made += _schedule(session, root_id, now)
+                made += schedule(session, root_id, now)
         return made
 
     def forget_old(self) -> int:
@@ -181,18 +231,17 @@ class CrawlQueue:
 def _end_leases(session: Session, which: Any) -> int:
     """What was running goes on later where it was; what was paused stays so."""
     held = [Crawl.lease_holder.is_not(None), which]
-    session.execute(
-        update(Crawl).where(*held, Crawl.state == CrawlState.RUNNING.value).values(state=CrawlState.QUEUED.value)
-    )
+    running = Crawl.state == CrawlState.RUNNING.value
+    session.execute(update(Crawl).where(*held, running).values(state=CrawlState.QUEUED.value, problem=None))
     ended = session.execute(update(Crawl).where(*held).values(lease_holder=None, lease_until=None))
     return int(ended.rowcount)  # type: ignore[attr-defined]
 
 
-def _next(session: Session) -> Crawl | None:
+def _next(session: Session, may_begin: ColumnElement[bool]) -> Crawl | None:
     busy = select(Crawl.root_id).where(Crawl.lease_holder.is_not(None))
     waiting = session.scalars(
         select(Crawl)
-        .where(Crawl.state == CrawlState.QUEUED.value, Crawl.root_id.not_in(busy))
+        .where(Crawl.state == CrawlState.QUEUED.value, Crawl.root_id.not_in(busy), may_begin)
         .order_by(Crawl.id)
         .with_for_update(skip_locked=True)
     )
@@ -243,58 +292,3 @@ def _expected(session: Session, crawl: Crawl) -> int | None:
     of = Workspace.root_id == crawl.root_id if crawl.workspace_id is None else Workspace.id == crawl.workspace_id
     counted = session.scalar(used.where(of))
     return None if counted is None else int(counted)  # PostgreSQL adds up to a decimal number
-
-
-def _schedule(session: Session, root_id: int, now: datetime) -> int:
-    """By the root's own crawls: those that owners ask for of their workspaces neither replace nor delay them."""
-    if session.scalar(select(Workspace.id).where(Workspace.root_id == root_id).limit(1)) is None:
-        return 0
-    own = select(Crawl).where(Crawl.root_id == root_id, Crawl.workspace_id.is_(None))
-    if session.scalar(own.where(Crawl.state.in_(_OPEN)).limit(1)) is not None:
-        return 0
-    last = session.scalar(own.order_by(Crawl.id.desc()).limit(1))
-    if last is None and _has_uncrawled(session, root_id):
-        request_crawl(session, root_id=root_id, reason=CrawlReason.CREATE, now=now)
-        return 1
-    if last is not None and last.state == CrawlState.FAILED:
-        return _again(session, last, now)
-    every = indexing_of(session, root_id).crawl_every_seconds
-    last_end = last.ended_at if last is not None else None
-    since = last_end or session.get_one(Root, root_id).created_at
-    if every is not None and since + timedelta(seconds=every) <= now:
-        request_crawl(session, root_id=root_id, reason=CrawlReason.SCHEDULE, now=now)
-        return 1
-    return sum(_again(session, failed, now) for failed in _failed_workspaces(session, root_id, last))
-
-
-def _has_uncrawled(session: Session, root_id: int) -> bool:
-    """Whether there are workspaces of which no crawl was ever asked for."""
-    asked = select(Crawl.workspace_id).where(Crawl.root_id == root_id, Crawl.workspace_id.is_not(None))
-    query = select(Workspace.id).where(Workspace.root_id == root_id, Workspace.id.not_in(asked))
-    return session.scalar(query.limit(1)) is not None
-
-
-def _failed_workspaces(session: Session, root_id: int, last_of_root: Crawl | None) -> list[Crawl]:
-    """Crawls of workspaces that failed, and none of the workspace or the root came after."""
-    newest = select(func.max(Crawl.id)).where(Crawl.root_id == root_id, Crawl.workspace_id.is_not(None))
-    if last_of_root is not None:
-        newest = newest.where(Crawl.id > last_of_root.id)
-    newest = newest.group_by(Crawl.workspace_id)
-    failed = select(Crawl).where(Crawl.id.in_(newest), Crawl.state == CrawlState.FAILED.value)
-    return list(session.scalars(failed.order_by(Crawl.id)))
-
-
-def _again(session: Session, failed: Crawl, now: datetime) -> int:
-    """Ask again for one that failed, to go on where it was, after a while."""
-    if (failed.ended_at or now) + RETRY_AFTER > now:
-        return 0
-    again = request_crawl(
-        session,
-        root_id=failed.root_id,
-        workspace_id=failed.workspace_id,
-        reason=CrawlReason.SCHEDULE,
-        now=now,
-    )
-    if again.workspace_id == failed.workspace_id:  # else one of the whole root took the place of many
-        again.position = failed.position
-    return 1

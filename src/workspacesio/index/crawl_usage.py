@@ -9,6 +9,7 @@ after its object is in its place, so what was found is set only after a while in
 writes more than SETTLE_SECONDS late, the database being out of its reach, counts twice until the next crawl.
 """
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -16,14 +17,17 @@ from dataclasses import dataclass
 
 from workspacesio.database.sessions import Database
 from workspacesio.index.crawl_sources import Place
-from workspacesio.index.folder_reading import LINK_TO_FOLDER
+from workspacesio.index.folder_reading import LINK_NOT_FOLLOWED, LINK_TO_FOLDER
+from workspacesio.index.found import MOST_BYTES
 from workspacesio.index.progress import Progress
 from workspacesio.nodes.folder.survey import Reason
 from workspacesio.services.journal import newest_event, repair_usage
 
 SETTLE_SECONDS = 3.0
 
-_KNOWN = frozenset({Reason.NOT_UTF8, Reason.TOO_LONG, Reason.SPECIAL, Reason.OWNER_ONLY, LINK_TO_FOLDER})
+_KNOWN = frozenset(
+    {Reason.NOT_UTF8, Reason.TOO_LONG, Reason.SPECIAL, Reason.OWNER_ONLY, LINK_NOT_FOLLOWED, LINK_TO_FOLDER}
+)
 """What the endpoint doesn't serve either, so that a workspace doesn't hold it, or what counts where it lies."""
 
 
@@ -49,12 +53,13 @@ class _Found:
 
 
 class UsageRepair:
-    """Of one crawler, in its thread. What waits when the worker is killed is left to the next crawl."""
+    """Of one crawler, in all its threads. What waits when the worker is killed is left to the next crawl."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._clock = clock
         self._waiting: deque[_Found] = deque()
+        self._taking = threading.Lock()
 
     def begin(self, place: Place, progress: Progress) -> Begun | None:
         """None where the walk only goes on, so that it doesn't meet all of the workspace."""
@@ -74,17 +79,22 @@ class UsageRepair:
 
     def write_settled(self) -> None:
         """Set what was found long enough ago."""
-        while self._waiting and self._waiting[0].at + SETTLE_SECONDS <= self._clock():
-            found = self._waiting.popleft()
+        while (found := self._settled()) is not None:
             repair_usage(
                 self._database,
                 workspace_id=found.place.workspace_id,
                 node_id=found.node_id,
                 bucket=found.place.bucket,
                 since=found.newest_event,
-                size=found.size,
+                size=min(found.size, MOST_BYTES),
                 objects=found.objects,
             )
+
+    def _settled(self) -> _Found | None:
+        with self._taking:
+            if self._waiting and self._waiting[0].at + SETTLE_SECONDS <= self._clock():
+                return self._waiting.popleft()
+            return None
 
 
 def _unsure(progress: Progress) -> int:

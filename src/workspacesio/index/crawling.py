@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from functools import partial
 
 from workspacesio.database.sessions import Database
 from workspacesio.domain.crawl_reasons import WORKSPACE_KEPT
@@ -26,6 +27,7 @@ from workspacesio.index.found import Counts
 from workspacesio.index.pace import Pace, paced
 from workspacesio.index.progress import Position
 from workspacesio.index.recording import ListingSink
+from workspacesio.index.storage_silence import Silence
 from workspacesio.nodes.driver import StorageDriver
 from workspacesio.nodes.errors import NodeError
 
@@ -39,9 +41,20 @@ COMMIT_SECONDS = 5.0
 COMMIT_ENTRIES = 100_000
 LOG_SECONDS = 30.0
 
+WAY_SECONDS = 10.0
+"""A crawl that is not to be fast lets others be at work for so long at least, if any wait while it rests."""
+
 
 class _Stopped(Exception):
     """The worker stops, another crawl goes first, or something was lost: this one waits for its turn."""
+
+
+class _GivesWay(Exception):
+    """It rests, for it is not to be fast, and others wait."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
 
 
 class _LetGo(Exception):
@@ -49,7 +62,7 @@ class _LetGo(Exception):
 
 
 class Crawler:
-    """Takes crawls from the queue, one at a time. For one thread."""
+    """Takes crawls from the queue. Several threads may run one each."""
 
     def __init__(
         self,
@@ -79,31 +92,37 @@ class Crawler:
         Raises LeaseLost, CatalogueDamaged, CatalogueMissing: the worker ends, and the next takes the crawl over.
         """
         taken = self._queue.take()
-        if taken is None:
-            return False
-        run = _Run(self._recorder, self._queue, taken, stopping=stopping, clock=self._clock)
-        logger.info("crawl %d of root %s begins", taken.id, taken.root)
+        if taken is not None:
+            self.run(taken, stopping, Silence())
+        return taken is not None
+
+    def run(self, taken: TakenCrawl, stopping: Callable[[], bool], silence: Silence) -> None:
+        """As `run_one`. By `silence` others see whether anything comes from the storage."""
+        run = _Run(self._recorder, self._queue, taken, stopping=stopping, silence=silence, clock=self._clock)
+        if taken.progress.position is None:
+            logger.info("crawl %d of root %s begins", taken.id, taken.root)
         try:
             self._crawl(taken, run)
+            written = self._queue.finish(taken.id, run.progress)
+            run.log("is done")
         except _Stopped:
             written = self._queue.put_back(taken.id, run.progress)
+        except _GivesWay as rest:
+            written = self._queue.put_back(taken.id, run.progress, rest=rest.seconds)
         except (LeaseLost, CatalogueDamaged, CatalogueMissing):
             raise
         except _LetGo:
             written = False
             logger.info("crawl %d of root %s was paused or taken away", taken.id, taken.root)
         except (NodeError, WorkspacesIOError) as error:
-            written = self._queue.fail(taken.id, run.progress, str(error))
+            away = isinstance(error, NodeError)
+            written = self._queue.fail(taken.id, run.progress, str(error), away=away)
             logger.warning("crawl %d of root %s failed: %s", taken.id, taken.root, error)
         except Exception:
             self._queue.fail(taken.id, run.progress, "The crawl broke off; the log of the server says why.")
             raise
-        else:
-            written = self._queue.finish(taken.id, run.progress)
-            run.log("is done")
         if not written:
             self._queue.let_go(taken.id)
-        return True
 
     def _crawl(self, taken: TakenCrawl, run: "_Run") -> None:
         source: Source | None = None
@@ -116,7 +135,7 @@ class Crawler:
                 expected_entries=taken.expected_entries,
                 scratch=self._scratch,
             )
-            source.check()
+            run.silence.ask(source.check)
         for place in places_of(self._database, taken, run.progress.position):
             if source is None:
                 self._recorder.drop_workspace(place.workspace_id)
@@ -153,8 +172,10 @@ class _Run:
         taken: TakenCrawl,
         *,
         stopping: Callable[[], bool],
+        silence: Silence,
         clock: Callable[[], float],
     ) -> None:
+        self.silence = silence
         self.progress = taken.progress
         self.progress.expected_entries = taken.expected_entries
         self._recorder = recorder
@@ -164,6 +185,7 @@ class _Run:
         self._clock = clock
         now = clock()
         self._begun = now - self.progress.seconds
+        self._rests_until = now
         self._reported_at = self._committed_at = self._logged_at = now
         self._committed_entries = self.progress.entries
         self._rollbacks = recorder.rollbacks
@@ -172,12 +194,17 @@ class _Run:
         position = self.progress.position
         resume = position if position is not None and position.workspace_id == place.workspace_id else None
         walk = source.walk(place, resume=resume)
-        listings = paced(walk, Pace(self._taken.rate, self._taken.gentle), clock=self._clock)
+        pace = Pace(self._taken.rate, self._taken.gentle)
+        listings = paced(walk, pace, clock=self._clock, rests=self._note_rest)
         with closing(walk):
-            for step in _steps(listings, self._clock):
+            steps = steps_of(listings, self._clock)
+            while (step := self.silence.ask(partial(next, steps, None))) is not None:
                 if step:
                     self._record(step, place.workspace_id)
                 self._beat(source)
+
+    def _note_rest(self, until: float) -> None:
+        self._rests_until = until
 
     def _record(self, step: list[Walked], workspace_id: int) -> None:
         """Up to the last position in it, and then the rest, so that counts are those at the position."""
@@ -200,7 +227,7 @@ class _Run:
         )
 
     def _beat(self, source: Source) -> None:
-        """Raises _Stopped, _LetGo, NodeDown."""
+        """Raises _Stopped, _GivesWay, _LetGo, NodeDown."""
         now = self._clock()
         self.progress.seconds = now - self._begun
         entries = self.progress.entries - self._committed_entries
@@ -213,12 +240,13 @@ class _Run:
             return
         self._reported_at = now
         self.progress.sample()
-        source.check()
+        self.silence.ask(source.check)
         if not self._queue.report(self._taken.id, self.progress):
             raise _LetGo
-        if self._queue.is_more_urgent(self._taken):
+        rest = self._rests_until - now if self._taken.rate is not None else 0.0
+        if self._queue.is_more_urgent(self._taken, rests=rest > 0):
             self.commit()
-            raise _Stopped
+            raise _GivesWay(max(rest, WAY_SECONDS)) if rest > 0 else _Stopped
         if now - self._logged_at >= LOG_SECONDS:
             self._logged_at = now
             self.log("goes on")
@@ -249,7 +277,7 @@ class _Run:
         )
 
 
-def _steps(listings: Iterable[Walked | None], clock: Callable[[], float]) -> Iterator[list[Walked]]:
+def steps_of(listings: Iterable[Walked | None], clock: Callable[[], float]) -> Iterator[list[Walked]]:
     """Listings in pieces that are recorded at once; empty ones where there is nothing, for the clocks."""
     step: list[Walked] = []
     entries, begun = 0, clock()
@@ -267,34 +295,3 @@ def _steps(listings: Iterable[Walked | None], clock: Callable[[], float]) -> Ite
             step, entries, begun = [], 0, clock()
     if step:
         yield step
-
-
-def sync_subtree(
-    driver: StorageDriver,
-    recorder: ListingSink,
-    place: Place,
-    path: str,
-    *,
-    exclusions: Exclusions,
-    cross_filesystems: bool = False,
-    scratch: str | None = None,
-    stopping: Callable[[], bool] = lambda: False,
-) -> Counts:
-    """Make the index true of one folder ('' or 'a/b/') of a workspace, with all below it.
-
-    Ends early when `stopping`. Raises NodeErrors; NotSupported.
-    """
-    source = source_of(
-        driver, recorder, exclusions=exclusions, cross_filesystems=cross_filesystems, scratch=scratch
-    )
-    counts = Counts()
-    if exclusions.excludes(path):
-        return counts
-    with closing(source.walk(place, path)) as walk:
-        for step in _steps(walk, time.monotonic):
-            found = [walked.listing for walked in step if walked.listing is not None]
-            if found:
-                counts = counts.plus(recorder.sync_folders(found))
-            if stopping():
-                break
-    return counts

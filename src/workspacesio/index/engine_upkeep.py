@@ -25,6 +25,7 @@ HOPELESS_FAILURES = 5
 
 _CLEARED_AT_ONCE = 10_000
 _IDLE_SECONDS = 5.0
+_LOOK_SECONDS = 20.0
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class EngineUpkeep:
         self._make = make
         self._clock = clock
         self._erase_at: dict[int, float] = {}
+        self._look_at = float("-inf")
 
     def prepare(self) -> None:
         """At the start: opens what can go on, and begins to fill what must be made anew."""
@@ -110,7 +112,7 @@ class EngineUpkeep:
                 if wait is not None:
                     waits.append(wait)
             self._erase_retired()
-            if self._clear_garbage():
+            if self._clear_garbage() or self._replaced_if_removed():
                 return 0.0
             return min([*waits, _IDLE_SECONDS])
 
@@ -131,6 +133,20 @@ class EngineUpkeep:
         if not self.is_filling:
             self._begin_filling()
         return True
+
+    def _replaced_if_removed(self) -> bool:
+        """One whose files somebody removed while nothing is to be written, so that no failure tells of it."""
+        if self._clock() < self._look_at:
+            return False
+        self._look_at = self._clock() + _LOOK_SECONDS
+        for feed in self._recorder.feeds:
+            if feed.state == "serving" and feed.engine.is_removed():
+                logger.warning("the search index %s is made again: its files were removed", feed.number)
+                self._retire(feed)
+                if not self.is_filling:
+                    self._begin_filling()
+                return True
+        return False
 
     def _catch_up(self, feed: EngineFeed) -> None:
         recorder = self._recorder

@@ -4,11 +4,13 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from sqlalchemy.orm import Session
 
-from workspacesio.domain.errors import NotFound, NotSupported, WorkspacesIOError
+from workspacesio.domain.errors import Invalid, NotFound, NotSupported, WorkspacesIOError
 from workspacesio.index.event_rows import EventRow
+from workspacesio.index.found import Found
 from workspacesio.index.looking import Looked, look
 from workspacesio.index.places import Place, load_places
 from workspacesio.nodes.driver import StorageDriver
@@ -62,6 +64,28 @@ def gathered(session: Session, node_id: int, rows: Sequence[EventRow], hints: di
         if shown:
             wanted.append((place, shown))
     return Batch(node_id, [row.id for row in rows], wanted, retold)
+
+
+class BatchRecorder(Protocol):
+    def put_many(self, workspace_id: int, objects: Sequence[tuple[str, Found]], /) -> object: ...
+    def drop_many(self, workspace_id: int, paths: Sequence[str], /) -> object: ...
+    def read_again(self, workspace_id: int, paths: Sequence[str], /) -> object: ...
+
+
+def record(batch: Batch, recorder: BatchRecorder) -> tuple[Looked, Invalid] | None:
+    """What was found. Where something in it is refused, in which place and why; nothing is recorded then."""
+    for looked in batch.looked:
+        workspace_id = looked.place.workspace_id
+        try:
+            if looked.there:
+                recorder.put_many(workspace_id, looked.there)
+            if looked.absent:
+                recorder.drop_many(workspace_id, looked.absent)
+            if workspace_id in batch.retold:
+                recorder.read_again(workspace_id, batch.retold[workspace_id])
+        except Invalid as error:
+            return looked, error
+    return None
 
 
 def look_at(

@@ -7,7 +7,7 @@
 - A commit at most every COMMIT_SECONDS, or twice that in a stream of events, takes in what was recorded by then:
   a burst becomes few of them, and a single event waits for nothing.
 - Rows are marked after the commit. Who is killed in between looks at the same keys again, which does no harm.
-- What can't be looked at though its node is up is left to a crawl, which says why.
+- What can't be looked at though its node is up, or can't be recorded, is left to a crawl, which says why.
 - What the index holds of workspaces that are gone is dropped.
 """
 
@@ -25,13 +25,12 @@ from sqlalchemy.orm import Session
 from workspacesio.database.commits import commits_of
 from workspacesio.database.sessions import Database
 from workspacesio.database.tables import Workspace
-from workspacesio.domain.vocabulary import CrawlReason
-from workspacesio.index.event_batches import Batch, gathered, look_at
+from workspacesio.domain.errors import Invalid
+from workspacesio.index.event_batches import Batch, BatchRecorder, gathered, look_at, record
 from workspacesio.index.event_rows import first_events, mark_indexed, nodes_with_events
-from workspacesio.index.found import Found
 from workspacesio.index.hints import Hints
+from workspacesio.index.left_to_crawls import leave_to_crawl
 from workspacesio.nodes.driver import StorageDriver
-from workspacesio.services.crawl_requests import request_crawl
 from workspacesio.services.storage import Wait
 
 POLL_SECONDS = 0.05
@@ -65,14 +64,11 @@ AT_ONCE = 8
 logger = logging.getLogger(__name__)
 
 
-class EventRecorder(Protocol):
+class EventRecorder(BatchRecorder, Protocol):
     """What is needed of `recording.Recorder`. `rollbacks`: how often what was not committed was lost."""
 
     @property
     def rollbacks(self) -> int: ...
-    def put_many(self, workspace_id: int, objects: Sequence[tuple[str, Found]], /) -> object: ...
-    def drop_many(self, workspace_id: int, paths: Sequence[str], /) -> object: ...
-    def read_again(self, workspace_id: int, paths: Sequence[str], /) -> object: ...
     def drop_workspace(self, workspace_id: int, /) -> object: ...
     def workspaces(self) -> Sequence[int]: ...
     def commit(self) -> bool: ...
@@ -214,13 +210,18 @@ class EventTask:
             self._recorded.append(batch)
 
     def _record(self, batch: Batch) -> None:
-        for looked in batch.looked:
-            if looked.there:
-                self._context.recorder.put_many(looked.place.workspace_id, looked.there)
-            if looked.absent:
-                self._context.recorder.drop_many(looked.place.workspace_id, looked.absent)
-        for workspace_id, paths in batch.retold.items():
-            self._context.recorder.read_again(workspace_id, paths)
+        """What is refused would be refused for ever, and hold up all else: it is left to a crawl.
+
+        With it went what was recorded before, which is looked at again.
+        """
+        while (refused := record(batch, self._context.recorder)) is not None:
+            looked, problem = refused
+            batch.looked.remove(looked)
+            batch.unsure.append((looked.place, str(problem)))
+            lost, self._recorded = self._recorded, []
+            for one in lost:
+                self._give_back(one)
+            self._rollbacks = self._context.recorder.rollbacks
 
     def _put_off(self, batch: Batch) -> None:
         node = self._nodes[batch.node_id]
@@ -241,8 +242,7 @@ class EventTask:
         began = self._committed_at = time.monotonic()
         recorded, self._recorded = self._recorded, []
         try:
-            self._context.recorder.commit()
-            lost = self._was_lost()
+            lost = self._was_lost(recorded)
             with self._context.database.journal() as session:
                 self._leave_to_crawls(session, recorded)
                 mark_indexed(session, [row for batch in recorded if not lost for row in batch.rows])
@@ -260,21 +260,21 @@ class EventTask:
             else:
                 self._measure(batch)
 
-    def _was_lost(self) -> bool:
-        """Whether others failed since the last commit, and what was recorded here went with theirs."""
-        before, self._rollbacks = self._rollbacks, self._context.recorder.rollbacks
+    def _was_lost(self, recorded: Sequence[Batch]) -> bool:
+        """Commits. Whether others failed since the last one, and what was recorded here went with theirs."""
+        before = self._rollbacks
+        try:
+            self._context.recorder.commit()
+        except Invalid as error:  # nobody knows of what
+            for batch in recorded:
+                batch.unsure = [(place, str(error)) for place, _ in batch.wanted]
+            before = self._context.recorder.rollbacks
+        self._rollbacks = self._context.recorder.rollbacks
         return self._rollbacks != before
 
-    def _leave_to_crawls(self, session: Session, recorded: list[Batch]) -> None:
+    def _leave_to_crawls(self, session: Session, recorded: Sequence[Batch]) -> None:
         for place, problem in [one for batch in recorded for one in batch.unsure]:
-            logger.warning("workspace %s: a crawl looks for what changed: %s", place.workspace_id, problem)
-            request_crawl(
-                session,
-                root_id=place.root_id,
-                workspace_id=place.workspace_id,
-                reason=CrawlReason.UNHEARD,
-                now=self._context.clock(),
-            )
+            leave_to_crawl(session, place, problem, self._context.clock())
 
     def _measure(self, batch: Batch) -> None:
         node = self._nodes[batch.node_id]

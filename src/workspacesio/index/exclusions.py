@@ -22,6 +22,12 @@ class Exclusions:
         expressions = [_expression(pattern) for pattern in self.patterns]
         self._matches = re.compile("|".join(expressions) or r"(?!)", re.DOTALL).fullmatch
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Exclusions) and other.patterns == self.patterns
+
+    def __hash__(self) -> int:
+        return hash(self.patterns)
+
     def __bool__(self) -> bool:
         return bool(self.patterns)
 

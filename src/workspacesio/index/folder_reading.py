@@ -9,6 +9,7 @@ import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import NamedTuple
 
 from workspacesio.domain.crawl_reasons import KEPT
@@ -21,7 +22,7 @@ from workspacesio.nodes.folder.page_etags import PageEtags
 from workspacesio.nodes.folder.scan import LINK, is_utf8, write_sorted
 from workspacesio.nodes.folder.sight import Sight, Way, entry_left_out, too_long
 from workspacesio.nodes.folder.survey import Reason
-from workspacesio.nodes.stamps import file_stamp, object_stamp
+from workspacesio.nodes.stamps import EARLIEST_NS, LATEST_NS, file_modified, file_stamp, held, object_stamp
 
 BIG = 50_000
 """A folder with more entries is sorted in a file and handed on in stretches."""
@@ -33,6 +34,8 @@ LINK_TO_FOLDER = "it is a symbolic link to a folder, whose files are found where
 """A link to the next folder in each of thirty would make a thousand million paths to the same files."""
 
 _LONGEST_NAME = 256
+_NAME = itemgetter(0)
+"""Texts are sorted in half the time of tuples."""
 
 
 class Opened(NamedTuple):
@@ -102,13 +105,14 @@ class FolderReader:
                 except OSError as error:
                     _keep(error, path, name, known, seen)
                     continue
-                found.append(Found(name, size, modified // 1000, etag, stamp))
+                shown = modified // 1000 if EARLIEST_NS <= modified <= LATEST_NS else file_modified(status)
+                found.append(Found(name, size, shown, etag, stamp))
         for entry in others:
             self._other(entry, folder, known, seen, long=long, folders_only=folders_only)
         if not folders_only:
             self._marker(folder, seen)
         seen.looked = looked
-        found.sort()
+        found.sort(key=_NAME)
         seen.folders.sort()
         return seen
 
@@ -175,14 +179,14 @@ class FolderReader:
         except OSError as error:
             _keep(error, path, name, known, seen)
             return
-        seen.found.append(Found(name, status.st_size, status.st_mtime_ns // 1000, etag, stamp))
+        seen.found.append(Found(name, status.st_size, file_modified(status), etag, stamp))
 
     def _marker(self, folder: Opened, seen: Seen) -> None:
         """The folder as an object of its own, if it is marked as one."""
         if folder.way.base:
             record = self._sight.record(folder.fd, folder.status)
             if record.marker is not None:
-                modified, etag = int(record.modified * 1_000_000), record.marker.etag
+                modified, etag = held(int(record.modified * 1_000_000)), record.marker.etag
                 seen.found.append(Found("", 0, modified, etag, object_stamp(0, modified, etag)))
 
     # --- big folders ----------------------------------------------------------------------------------------
@@ -236,7 +240,7 @@ class FolderReader:
                 seen.problems.append((reason, folder.path + name))
         if first:
             self._marker(folder, seen)
-        seen.found.sort()
+        seen.found.sort(key=_NAME)
         return seen
 
     def _why_not_shown(self, status: os.stat_result, folder: Opened) -> Reason | None:

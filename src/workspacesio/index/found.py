@@ -1,4 +1,4 @@
-"""What is handed to the recorder: objects as they were found in storage, folder by folder."""
+"""What is handed to the recorder, objects as they were found in storage, folder by folder; and what it tells."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Listing:
     """All that is in a folder, or in a stretch of it: names after `first_name` up to and with `last_name`.
 
     `path` is '' or 'a/b/'. `found` and `subfolders` (without a slash) are sorted as code points are. `since`:
-    taken before the folder was listed.
+    taken before the folder was listed. `told`: somebody said that it changed just now; else a crawl came by.
     """
 
     workspace_id: int
@@ -36,6 +36,12 @@ class Listing:
     since: Mark
     first_name: str | None = None
     last_name: str | None = None
+    told: bool = False
+
+
+MOST_BYTES = (1 << 62) - 1
+"""The largest sum of sizes that is kept, 4 EiB. Two files that say they have 8, as any user may make, are more
+than a database holds."""
 
 
 class Counts(NamedTuple):
@@ -49,6 +55,17 @@ class Counts(NamedTuple):
 
     def plus(self, other: "Counts") -> "Counts":
         return Counts(*map(sum, zip(self, other, strict=True)))
+
+
+EntryPlace = tuple[int, str]
+"""The number of an entry's folder, and its name there."""
+
+
+class Told(NamedTuple):
+    """An entry that changed just now, as events or watchers told."""
+
+    workspace_id: int
+    place: EntryPlace
 
 
 class ListingSink(Protocol):

@@ -17,6 +17,7 @@ from workspacesio.database.index_tables import RootFreshness
 from workspacesio.database.journal_tables import EventSource
 from workspacesio.database.tables import Node, Root
 from workspacesio.domain.vocabulary import NodeKind
+from workspacesio.index.storage_away import known_until
 
 
 class KeptBy(StrEnum):
@@ -27,11 +28,13 @@ class KeptBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """Of a root. `problem`: a sentence on why it is no better. `folders`: how many are watched."""
+    """Of a root. `problem`: a sentence on why it is no better. `folders`: how many are watched. `away`: its
+    storage can't be looked at."""
 
     kept_by: KeptBy
     problem: str | None = None
     folders: int = 0
+    away: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,9 @@ class KnownFreshness:
 def freshness_of_roots(session: Session) -> dict[int, KnownFreshness]:
     """By root; a root that the worker hasn't looked at yet is absent."""
     return {
-        row.root_id: KnownFreshness(Freshness(KeptBy(row.kept_by), row.problem, row.folders), row.since)
+        row.root_id: KnownFreshness(
+            Freshness(KeptBy(row.kept_by), row.problem, row.folders, row.away_since is not None), row.since
+        )
         for row in session.scalars(select(RootFreshness))
     }
 
@@ -97,9 +102,20 @@ def write_freshness(session: Session, found: Mapping[int, Freshness], *, now: da
         if row is None:
             row = RootFreshness(root_id=root_id, kept_by="", problem=None, folders=0, since=now)
             session.add(row)
+        if not freshness.away:
+            row.away_since = None
+        elif row.away_since is None:
+            row.away_since = _away_since(session, row, now)
         if (row.kept_by, row.problem) != (freshness.kept_by, freshness.problem):
             row.kept_by, row.problem, row.since = freshness.kept_by.value, freshness.problem, now
         row.folders = freshness.folders
     gone = known.keys() - found.keys()
     if gone:
         session.execute(delete(RootFreshness).where(RootFreshness.root_id.in_(gone)))
+
+
+def _away_since(session: Session, row: RootFreshness, now: datetime) -> datetime:
+    """Of a root that went away just now: where not all was heard, crawls had told what changed."""
+    if row.kept_by == KeptBy.WATCHING:
+        return now
+    return known_until(session, row.root_id) or now

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from workspacesio.database.index_tables import IndexLease
 from workspacesio.database.sessions import Database
@@ -25,6 +26,9 @@ from workspacesio.database.sessions import Database
 BEAT_SECONDS = 5.0
 LOST_SECONDS = 15.0
 STALE_SECONDS = 20.0
+
+SILENT_SECONDS = 30.0
+"""After so long without a sign of the worker, nothing is said to be heard; it gives one every few seconds."""
 
 INDEX_WRITER = "index_writer"
 _NOBODY = ""
@@ -159,3 +163,11 @@ class Lease:
         if seen != self._seen:
             self._seen, self._seen_at = seen, self._seconds()
         return self._seconds() - self._seen_at >= STALE_SECONDS
+
+
+def worker_silent_since(session: Session, now: datetime) -> datetime | None:
+    """When the index worker was heard of last, if that is too long ago."""
+    lease = session.get(IndexLease, INDEX_WRITER)
+    if lease is None or (now - lease.heartbeat_at).total_seconds() < SILENT_SECONDS:
+        return None
+    return lease.heartbeat_at

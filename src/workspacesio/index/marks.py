@@ -4,13 +4,17 @@
     touches.touch(workspace, 'a/b.txt')   an event recorded what storage says of it now
     touches.names(workspace, 'a/', mark)  -> {'b.txt'}: to be left alone by that listing
 
-Touches are forgotten when no mark is left that is older than they are.
+Touches are forgotten when no mark is left that is older than they are; and MOST_KEPT later in any case, since
+storage that doesn't answer holds a listing for days. What was listed so long ago says nothing of anything.
 """
 
 import threading
 import weakref
 
 _FORGET_EVERY = 1000
+
+MOST_KEPT = 1_000_000
+"""Touches after a mark; some 150 bytes each."""
 
 
 class Mark:
@@ -32,6 +36,8 @@ class Touches:
         self._names: dict[tuple[int, str], dict[str, int]] = {}
         self._dropped: dict[tuple[int, str], int] = {}
         self._forget_at = _FORGET_EVERY
+        self._oldest = 0
+        """Marks from before this one know too little."""
 
     def mark(self) -> Mark:
         with self._marking:
@@ -66,7 +72,9 @@ class Touches:
         return {name for name, number in touched.items() if number > since.number}
 
     def is_outdated(self, workspace_id: int, folder: str, since: Mark) -> bool:
-        """The folder, or one that it lies in, was dropped after it was listed."""
+        """The folder, or one that it lies in, was dropped after it was listed, or that is long ago."""
+        if since.number < self._oldest:
+            return True
         if not self._dropped:
             return False
         ends = [0, *(at + 1 for at, letter in enumerate(folder) if letter == "/")]
@@ -82,6 +90,7 @@ class Touches:
     def _forget(self) -> None:
         with self._marking:
             oldest = min((mark.number for mark in self._marks), default=self._number)
+        self._oldest = oldest = max(oldest, self._number - MOST_KEPT)
         self._dropped = {place: number for place, number in self._dropped.items() if number > oldest}
         kept = {
             place: {name: number for name, number in names.items() if number > oldest}

@@ -1,9 +1,10 @@
 """What the names in a query mean to the caller: every `Named` becomes `Workspaces` or `Folders`.
 
 `owner:`, `node:`, `root:` and `public:` mean the workspaces, among those the caller may read in, that have such an
-owner, node, root or type. Where there is none, nothing is found, and a note says so in the same words whether the
-name is unknown or hidden. `in:` is a workspace's reference, with a folder if wanted, and means what it means
-everywhere (`services/references.py`): NotFound, and Ambiguous with candidates.
+owner, node, root or type; roots that may not be named to them have no name. Where there is none, nothing is found,
+and a note says so in the same words whether the name is unknown or hidden. `in:` is a workspace's reference, with
+a folder if wanted, and means what it means everywhere (`services/references.py`): NotFound, and Ambiguous with
+candidates. Of a folder in which nothing is to be read a note says so, whether it is there or not.
 
 `path:` may begin with the workspace, as results are printed: `workspace/path` in one of the caller's own,
 `owner/workspace/path` in any that the caller may read in. Other readings of it mean nothing, and need no note:
@@ -15,17 +16,18 @@ import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
 from workspacesio.database.tables import Node, Root, User, Workspace
+from workspacesio.database.visible_places import named_roots
 from workspacesio.domain.search_fields import path_query
 from workspacesio.domain.search_patterns import printed_readings
 from workspacesio.domain.search_query import AllOf, AnyOf, Folders, Named, NamedField, Not, Query, Workspaces
 from workspacesio.domain.search_term import shown
 from workspacesio.domain.vocabulary import RootType
 from workspacesio.index.notes import Note
-from workspacesio.index.sight import FolderNumbers, Sight
+from workspacesio.index.sight import FolderNumbers, Place, Sight
 from workspacesio.services.actors import Actor
 from workspacesio.services.references import ReadOrWrite, resolve_reference
 
@@ -88,7 +90,7 @@ class Naming:
             case "node":
                 return Node.name == value
             case "root":
-                return Root.name == value
+                return and_(Root.name == value, Root.id.in_(named_roots(self.actor.caller, self.now)))
             case _:
                 return Root.type.in_(_PUBLIC_TYPES)
 
@@ -114,4 +116,23 @@ class Naming:
         folder = meaning.path.rstrip("/")
         if not folder:
             return Workspaces(frozenset({meaning.workspace_id}))
-        return Folders(frozenset(self.catalogue.folder_ids([(meaning.workspace_id, folder + "/")]).values()))
+        place = (meaning.workspace_id, folder + "/")
+        if not self._holds(place):
+            self.notes.append(
+                Note(
+                    "nothing_by_that_name",
+                    f"You can read nothing in a folder {shown(reference)!r}; `wio search --facets folder` shows "
+                    "folders, and path: finds single objects.",
+                )
+            )
+        folders = self.catalogue.folder_ids([place])
+        # With the workspace, for what is said of it: of a folder that isn't indexed yet there is no number.
+        return AllOf((Workspaces(frozenset({meaning.workspace_id})), Folders(frozenset(folders.values()))))
+
+    def _holds(self, place: Place) -> bool:
+        """Whether a folder has anything in it that the caller may read; by what else is there nothing is told."""
+        workspace_id, folder = place
+        if self.sight.covers(workspace_id, folder):
+            return bool(self.catalogue.folder_ids([place]))
+        below = [one for one in self.sight.folders if one[0] == workspace_id and one[1].startswith(folder)]
+        return bool(below and self.catalogue.folder_ids(below))

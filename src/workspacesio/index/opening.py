@@ -40,6 +40,9 @@ OLDER_DATABASE = "the database is older than it"
 _LOOK_AGAIN_SECONDS = 1.0
 """For another engine that serves. The one before is erased a minute later at the earliest."""
 
+_BEHIND_SECONDS = 20.0
+"""A crawl commits every five, and events at once: what takes longer is not on its way."""
+
 _OLD_ENGINES = 20
 
 logger = logging.getLogger(__name__)
@@ -135,13 +138,9 @@ def _next_catalogue(session: Session) -> IndexCatalogue:
 
 
 def _crawl_everything(session: Session) -> None:
-    """What was crawled is crawled no more; a crawl that is under way begins again."""
+    """What was done is done no more, and forgotten; a crawl that is under way begins again."""
     now = datetime.now(UTC)
-    session.execute(
-        update(Crawl)
-        .where(Crawl.state == CrawlState.DONE.value)
-        .values(state=CrawlState.FAILED.value, problem="The index was made again after this crawl.")
-    )
+    session.execute(delete(Crawl).where(Crawl.state == CrawlState.DONE.value))
     session.execute(update(Crawl).where(Crawl.position.is_not(None)).values(position=None))
     for root_id in session.scalars(select(Root.id).order_by(Root.id)):
         request_crawl(session, root_id=root_id, reason=CrawlReason.SCHEDULE, now=now)
@@ -159,6 +158,8 @@ class IndexReader:
         self._row: EngineRow | None = None
         self._latest: EngineRow | None = None
         self._looked_at = float("-inf")
+        self._owed: tuple[int, float] | None = None
+        """A change of the catalogue that the engine lacks, and when it was first seen to."""
         self._reader: EngineReader | None = None
         self._before: EngineReader | None = None
 
@@ -186,7 +187,7 @@ class IndexReader:
         except Unavailable as error:
             return [(error.code, str(error))]
         if row.state == "serving":
-            return []
+            return [("index_behind", _BEHIND)] if self._is_behind() else []
         return [("index_rebuilding", "The index is being built again; what is missing follows in a while.")]
 
     def engines(self) -> Engines:
@@ -214,12 +215,25 @@ class IndexReader:
             raise CatalogueMissing("The index is being made; try again shortly.")
         self._looked_at = now
         self._latest = min(rows, key=lambda row: (row.state != "serving", row.number))
+        if self._owed is None or self._latest.holds >= self._owed[0]:
+            change = self.catalogue.change_number()
+            self._owed = None if self._latest.holds >= change else (change, now)
         return self._latest
+
+    def _is_behind(self) -> bool:
+        owed = self._owed
+        return owed is not None and time.monotonic() - owed[1] >= _BEHIND_SECONDS
 
     def _opened(self) -> Engines:
         if self._engines is None:
             self._engines = Engines(self._settings, self.catalogue.numbers()["owner"])
         return self._engines
+
+
+_BEHIND = (
+    "What changed lately is recorded and can't be written to the search engine at the moment, so it is not found; "
+    "the server's log says why."
+)
 
 
 def _unavailable() -> Unavailable:

@@ -61,6 +61,9 @@ class OpenSearchEngine:
             return "it was made by another version"
         return None
 
+    def is_removed(self) -> bool:
+        return False
+
     def size_bytes(self) -> int:
         answer = self._server.ask("GET", f"/{self._target}/_stats/store")
         return int(answer["_all"]["total"]["store"]["size_in_bytes"])

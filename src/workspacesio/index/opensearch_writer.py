@@ -11,7 +11,7 @@ from typing import Any
 
 from workspacesio.domain.errors import Unavailable
 from workspacesio.index.engine import Entry
-from workspacesio.index.opensearch_index import EntryDocuments, in_order, remove
+from workspacesio.index.opensearch_index import EntryDocuments, remove
 from workspacesio.index.opensearch_patterns import Json
 from workspacesio.index.opensearch_queries import terms
 from workspacesio.index.opensearch_server import BLOCKED, CODE, SearchServer, SearchServerRefused, refusal_sentence
@@ -51,9 +51,6 @@ class OpenSearchWriter:
 
     def remove_folders(self, folder_ids: Iterable[int], *, direct_only: bool = False) -> None:
         self._remove_found(terms("parent" if direct_only else "folders", map(str, folder_ids)))
-
-    def remove_workspace(self, workspace_id: int) -> None:
-        self._remove_found({"term": {"workspace": in_order(workspace_id)}})
 
     def commit(self) -> None:
         self._send()

@@ -42,8 +42,10 @@ def paced(
     *,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
+    rests: Callable[[float], None] = lambda _: None,
 ) -> Iterator[Walked | None]:
-    """The walk, slowed down; None now and then while it rests, so that the caller's clocks run."""
+    """The walk, slowed down; None now and then while it rests, so that the caller's clocks run. `rests` is told
+    until when, by `clock`."""
     begun = clock()
     entries, owed = 0, 0.0
     while True:
@@ -61,6 +63,7 @@ def paced(
         if rest > _SHORTEST_REST:
             owed = 0.0
             until = clock() + rest
+            rests(until)
             while (left := until - clock()) > 0:
                 sleep(min(left, _NAP))
                 yield None

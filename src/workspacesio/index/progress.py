@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from workspacesio.database.index_tables import Crawl
-from workspacesio.index.found import Counts
+from workspacesio.index.found import MOST_BYTES, Counts
 
 MAX_EXAMPLES = 20
 _MAX_EXAMPLE_CHARACTERS = 300
@@ -128,7 +128,7 @@ class Progress:
         """Columns of `Crawl`."""
         return {
             "entries": self.entries,
-            "bytes": self.counts.bytes,
+            "bytes": min(self.counts.bytes, MOST_BYTES),
             "new": self.counts.new,
             "changed": self.counts.changed,
             "unchanged": self.counts.unchanged,

@@ -11,6 +11,7 @@ While an engine is away only the first step is done. All methods may be called b
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TypeVar
@@ -21,14 +22,16 @@ from workspacesio.index.catalogue_changes import CatalogueChanges
 from workspacesio.index.catalogue_contents import Enriched, enrich
 from workspacesio.index.catalogue_sync import sync
 from workspacesio.index.catalogue_transactions import CatalogueTransactions
-from workspacesio.index.engine_feed import COMMIT_ENTRIES, STEP, EngineFeed
-from workspacesio.index.found import Counts, Found, Listing, ListingSink, split_path
+from workspacesio.index.engine_feed import COMMIT_ENTRIES, EngineFeed
+from workspacesio.index.found import Counts, Found, Listing, ListingSink, Told, split_path
 from workspacesio.index.marks import Mark, Touches
 from workspacesio.index.statements import Statements
 
 __all__ = ["Counts", "Found", "Listing", "ListingSink", "Mark", "Recorder"]
 
 COMMIT_SECONDS = 5.0
+FLUSH_ENTRIES = 10_000
+"""In a transaction of the catalogue: a crawl waits until it is synced, and events until engines are told of it."""
 
 T = TypeVar("T")
 
@@ -67,6 +70,11 @@ class Recorder:
     def rollbacks(self) -> int:
         """How often something failed and took what others had recorded since the last commit with it."""
         return self._transactions.rollbacks
+
+    @property
+    def told(self) -> deque[Told]:
+        """Entries that changed just now and are committed, the latest last; for who reads contents to take out."""
+        return self._transactions.told
 
     def mark(self) -> Mark:
         """Taken before a folder is listed, and held as long as the listing. Never waits."""
@@ -109,11 +117,8 @@ class Recorder:
                 self._touches.touch(workspace_id, path)
             for folder, named in by_folder.items():
                 place = changes.folders.make((workspace_id, folder))
-                changes.record(workspace_id, place, list(named.values()), (), empty=False)
+                changes.record(workspace_id, place, list(named.values()), (), empty=False, told=True)
             changes.write_entries()
-
-    def drop(self, workspace_id: int, path: str) -> None:
-        self.drop_many(workspace_id, [path])
 
     def drop_many(self, workspace_id: int, paths: Sequence[str]) -> None:
         """Storage has no such objects now."""
@@ -128,7 +133,7 @@ class Recorder:
             for folder, names in by_folder.items():
                 place = changes.folders.find((workspace_id, folder))
                 if place is not None:
-                    changes.record(workspace_id, place, (), names, empty=False)
+                    changes.record(workspace_id, place, (), names, empty=False, told=True)
 
     def read_again(self, workspace_id: int, paths: Sequence[str]) -> None:
         """Metadata of these objects may have changed alone: what was read holds until it is read again."""
@@ -269,5 +274,5 @@ class Recorder:
             yield changes
         if self._oldest is None and changes.size:
             self._oldest = self._clock()
-        if changes.size >= STEP:
+        if changes.size >= FLUSH_ENTRIES:
             self.flush()

@@ -21,6 +21,7 @@ from workspacesio.domain.facts import Caller
 from workspacesio.domain.search_query import Query
 from workspacesio.index.completeness import Unindexed, unindexed_workspaces
 from workspacesio.index.content_state import ContentState, ReadCatalogue, load_content_state
+from workspacesio.index.leases import worker_silent_since
 from workspacesio.index.sight import FolderNumbers, Sight, load_sight, sight_query
 
 MAX_CALLERS = 500
@@ -54,6 +55,8 @@ class Remembered:
         self._queries: OrderedDict[Sight, tuple[int, Query]] = OrderedDict()
         self._unindexed: Mapping[int, Unindexed] = {}
         self._unindexed_at = float("-inf")
+        self._silent: datetime | None = None
+        self._silent_at = float("-inf")
         self._contents: tuple[float, ContentState] | None = None
 
     def sight(self, session: Session, *, caller: Caller, now: datetime) -> Sight:
@@ -92,6 +95,13 @@ class Remembered:
         if now - self._unindexed_at >= UNINDEXED_SECONDS:
             self._unindexed, self._unindexed_at = unindexed_workspaces(session), now
         return self._unindexed
+
+    def silent_since(self, session: Session, now: datetime) -> datetime | None:
+        """As `worker_silent_since`."""
+        at = self._clock()
+        if at - self._silent_at >= UNINDEXED_SECONDS:
+            self._silent, self._silent_at = worker_silent_since(session, now), at
+        return self._silent
 
     def contents(self, session: Session, catalogue: ReadCatalogue) -> ContentState:
         now = self._clock()

@@ -33,6 +33,8 @@ REPORT_SECONDS = 1.0
 TURN_SECONDS = 0.001
 """Between two workspaces, so that whoever waits for the recorder gets it."""
 
+_SAID = 3
+
 logger = logging.getLogger(__name__)
 
 
@@ -132,8 +134,13 @@ class RequestTask:
         comparer = Comparer(context.recorder)
         context.recorder.commit()
         roots = self._roots(root_id)
+        away: list[str] = []
         for root in roots:
-            self._compare_root(number, root, comparer)
+            try:
+                self._compare_root(number, root, comparer)
+            except NodeError as error:
+                logger.warning("root %s could not be compared: %s", root.name, error)
+                away.append(f"Root {root.name} could not be compared to its end: {error}")
             if context.stopping():
                 return
         report: dict[str, Any] = {
@@ -145,7 +152,8 @@ class RequestTask:
         report["engine_differs"] = self._engine_differences([root.id for root in roots])
         if context.stopping():
             return
-        self._end(number, DONE, entries=comparer.looked, report=report)
+        state, problem = (FAILED, _in_short(away)) if away else (DONE, None)
+        self._end(number, state, entries=comparer.looked, report=report, problem=problem)
 
     def _roots(self, root_id: int | None) -> list[Root]:
         query = select(Root).order_by(Root.id)
@@ -221,3 +229,8 @@ class RequestTask:
     def _write(self, number: int, **values: object) -> None:
         with self._context.database.journal() as session:
             session.execute(update(IndexRequest).where(IndexRequest.id == number).values(**values))
+
+
+def _in_short(sentences: list[str]) -> str:
+    more = len(sentences) - _SAID
+    return " ".join(sentences[:_SAID]) + (f" So it was with {more} more roots." if more > 0 else "")

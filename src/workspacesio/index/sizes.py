@@ -21,8 +21,10 @@ from workspacesio.domain.search_query import Workspaces
 from workspacesio.index.asking import IncompleteIndex, incomplete
 from workspacesio.index.catalogue import FolderSize, Usage
 from workspacesio.index.completeness import missing_parts, unindexed_workspaces
+from workspacesio.index.content_state import ReadCatalogue
 from workspacesio.index.found import Found
 from workspacesio.index.notes import Note
+from workspacesio.index.root_names import hidden_roots
 from workspacesio.index.sight import Sight
 from workspacesio.services.actors import Actor
 
@@ -31,14 +33,17 @@ MAX_DEPTH = 20
 _NOTHING = Usage(0, 0)
 
 
-class SummedCatalogue(Protocol):
-    """The part of the catalogue that sums need."""
+class Sums(Protocol):
+    """The part of the catalogue that has them."""
 
     def usage(self, workspace_id: int, path: str) -> Usage | None: ...
 
     def sizes(self, workspace_id: int, path: str, depth: int) -> Sequence[FolderSize]: ...
 
     def found(self, workspace_id: int, path: str) -> Found | None: ...
+
+
+class SummedCatalogue(Sums, ReadCatalogue, Protocol): ...
 
 
 class SummedIndex(IncompleteIndex, Protocol):
@@ -85,7 +90,8 @@ def sizes(
     Raises NotFound for what isn't there or isn't the caller's to see, Unavailable.
     """
     sight = index.remembered.sight(session, caller=actor.caller, now=now)
-    asked = _Asked(session, index.catalogue, actor, sight, now)
+    closed = index.remembered.contents(session, index.catalogue).closed(frozenset({workspace_id}))
+    asked = _Asked(session, _NothingHeld() if closed else index.catalogue, actor, sight, now)
     spelled = path.strip("/")
     depth = max(0, min(depth, MAX_DEPTH))
     found = asked.folder(workspace_id, f"{spelled}/" if spelled else "", depth)
@@ -94,10 +100,11 @@ def sizes(
     wanted = Workspaces(frozenset({workspace_id}))
     # A manager, who is told the sum, is told what it lacks.
     told = sight if found is None else replace(sight, whole=sight.whole | {workspace_id})
-    lacking = incomplete(session, index=index, sight=told, wanted=wanted)
+    hidden = hidden_roots(session, caller=actor.caller, sight=sight, now=now)
+    lacking = incomplete(session, index=index, sight=told, wanted=wanted, hidden=hidden, now=now)
     if not lacking and (found is None or not found.usage.objects):
         # What is remembered may be from before it was emptied.
-        lacking = tuple(missing_parts(unindexed_workspaces(session), told, wanted))
+        lacking = tuple(missing_parts(unindexed_workspaces(session), told, wanted, hidden))
     if found is None:
         if lacking:
             raise NotFound(f"The index has nothing of that name that you can see. {lacking[0].sentence}")
@@ -122,10 +129,23 @@ def _emptied(session: Session, workspace_id: int) -> tuple[Note, ...]:
         return ()
     where = f"s3://{workspace.bucket}/{workspace.prefix}"
     sentence = (
-        f"Nothing was found at {where} when it was last looked at: the folder is empty or not there; see that it "
-        "is mounted and called so, then `wio crawl start` looks again."
+        f"Nothing was found at {where} when it was last looked at: the folder is empty or not there; when it is "
+        "mounted and called so, its owner looks again with `wio crawl start`."
     )
     return (Note("nothing_stored", sentence),)
+
+
+class _NothingHeld:
+    """Where a root isn't to be indexed, and the crawl that drops what is known of it has still to come."""
+
+    def usage(self, workspace_id: int, path: str) -> Usage | None:  # noqa: ARG002
+        return None
+
+    def sizes(self, workspace_id: int, path: str, depth: int) -> Sequence[FolderSize]:  # noqa: ARG002
+        return ()
+
+    def found(self, workspace_id: int, path: str) -> Found | None:  # noqa: ARG002
+        return None
 
 
 class _Sums(NamedTuple):
@@ -140,7 +160,7 @@ class _Asked:
     """Who asks what. Each method answers None for what isn't there or isn't the caller's to see."""
 
     session: Session
-    catalogue: SummedCatalogue
+    catalogue: Sums
     actor: Actor
     sight: Sight
     now: datetime
@@ -179,7 +199,7 @@ def _readable_below(folders: frozenset[tuple[int, str]], workspace_id: int, fold
 
 
 def _sums_of(
-    catalogue: SummedCatalogue, workspace_id: int, folder: str, readable: Sequence[str], depth: int
+    catalogue: Sums, workspace_id: int, folder: str, readable: Sequence[str], depth: int
 ) -> tuple[Usage | None, tuple[FolderSum, ...]]:
     """Of what lies in the readable folders alone, for `folder` and the folders down to `depth` below it."""
     sums: dict[str, Usage] = {}

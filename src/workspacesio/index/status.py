@@ -26,7 +26,7 @@ from workspacesio.index.extraction.missing import missing_libraries
 from workspacesio.index.extraction.registry import installed
 from workspacesio.index.extraction.waiting import Waiting, waiting_contents
 from workspacesio.index.freshness import KeptBy, KnownFreshness, freshness_of_roots, while_silent
-from workspacesio.index.leases import INDEX_WRITER
+from workspacesio.index.leases import INDEX_WRITER, worker_silent_since
 from workspacesio.index.notes import Note
 from workspacesio.index.opening import IndexReader
 from workspacesio.services.actors import Actor
@@ -34,9 +34,6 @@ from workspacesio.services.crawl_requests import indexing_of
 
 _OPEN = (CrawlState.QUEUED, CrawlState.RUNNING, CrawlState.PAUSED)
 _ENDED = (CrawlState.DONE, CrawlState.FAILED)
-
-SILENT_SECONDS = 30.0
-"""After so long without a sign of the worker, nothing is said to be heard; it gives one every few seconds."""
 
 # In these words, in which the partial index has them.
 _WAITING = text(
@@ -77,7 +74,8 @@ class Whole:
 class RootStatus:
     """`freshness`: None while the worker hasn't looked. `lag_seconds`: how old the oldest change may be that isn't
     found yet; None where that isn't known, or there is no workspace. `contents`: what is to be read still of the
-    objects that are indexed; None where nothing but names is wanted, or that can't be counted now."""
+    objects that are indexed; None where nothing but names is wanted, or that can't be counted now.
+    `contents_lag_seconds`: for how long the oldest of them has waited; None also where that isn't known yet."""
 
     root: str
     indexing: RootIndexing
@@ -88,6 +86,7 @@ class RootStatus:
     last_crawl: Crawl | None
     open_crawl: Crawl | None
     contents: Waiting | None
+    contents_lag_seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +162,7 @@ def _roots(session: Session, index: IndexReader, actor: Actor, now: datetime) ->
     held = _held(session, index, roots)
     contents = _contents(session, index, roots)
     freshness = freshness_of_roots(session)
-    silent_since = _silent_since(session, now)
+    silent_since = worker_silent_since(session, now)
     if silent_since is not None:
         freshness = while_silent(freshness, silent_since)
     waiting: dict[int, datetime] = {row.root_id: row.at for row in session.execute(_WAITING)}
@@ -184,17 +183,10 @@ def _roots(session: Session, index: IndexReader, actor: Actor, now: datetime) ->
                 last_crawl=_newest(session, root, _ENDED),
                 open_crawl=_newest(session, root, _OPEN),
                 contents=contents.get(root.id),
+                contents_lag_seconds=_contents_lag(contents.get(root.id), now),
             )
         )
     return found
-
-
-def _silent_since(session: Session, now: datetime) -> datetime | None:
-    """When the index worker was heard of last, if that is too long ago."""
-    lease = session.get(IndexLease, INDEX_WRITER)
-    if lease is None or (now - lease.heartbeat_at).total_seconds() < SILENT_SECONDS:
-        return None
-    return lease.heartbeat_at
 
 
 def _held(session: Session, index: IndexReader, roots: Sequence[Root]) -> dict[int, tuple[int, int]]:
@@ -233,3 +225,11 @@ def _lag(
     if done is None or done.ended_at is None:
         return None
     return max(0.0, (now - done.ended_at).total_seconds())
+
+
+def _contents_lag(waiting: Waiting | None, now: datetime) -> float | None:
+    if waiting is None:
+        return None
+    if not waiting.objects:
+        return 0.0
+    return None if waiting.since is None else max(0.0, (now - waiting.since).total_seconds())

@@ -66,6 +66,9 @@ class TantivyEngine:
                 problem = str(error)
         return problem
 
+    def is_removed(self) -> bool:
+        return not (self._folder / tantivy_files.META).exists()
+
     def size_bytes(self) -> int:
         return tantivy_files.size_bytes(self._folder)
 
@@ -108,9 +111,6 @@ class _Writer:
 
     def remove_folders(self, folder_ids: Iterable[int], *, direct_only: bool = False) -> None:
         self._remove("parent" if direct_only else "folders", folder_ids)
-
-    def remove_workspace(self, workspace_id: int) -> None:
-        self._remove("workspace", [workspace_id])
 
     def commit(self) -> None:
         if self._pending:

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from workspacesio.domain.errors import WorkspacesIOError
+from workspacesio.index.answering_drivers import AnsweringDrivers
 from workspacesio.index.freshness import Freshness, KeptBy
 from workspacesio.index.hints import Hints
 from workspacesio.index.places import Place
@@ -49,13 +50,14 @@ class Needed(NamedTuple):
 class _State:
     """`problem`: why it isn't watched; `missing`: there is no folder, which may change any moment. `new`: it came,
     or could be watched, only after the worker had begun, so the crawl of then is none of it. `appeared`: its
-    folder did, a moment ago."""
+    folder did, a moment ago. `away`: the node can't be looked at."""
 
     place: Place
     new: bool
     problem: str | None = None
     missing: bool = False
     appeared: bool = False
+    away: bool = False
     retry_at: float = 0.0
 
 
@@ -63,7 +65,7 @@ class WatchedWorkspaces:
     """A `Listener` of `WatchedFolders`."""
 
     def __init__(self, drivers: Callable[[int], StorageDriver], hints: Hints) -> None:
-        self._drivers = drivers
+        self._drivers = AnsweringDrivers(drivers)
         self._hints = hints
         self._folders: WatchedFolders | None = None
         self._unable: str | None = None
@@ -73,17 +75,16 @@ class WatchedWorkspaces:
         self._missing: dict[int, None] = {}
         self._needed: dict[Needed, None] = {}
         self._roots_to_crawl: set[int] = set()
-        self._opened: dict[int, StorageDriver] = {}
         self._begun = False
 
     def update(self, places: Mapping[int, Place]) -> None:
         """These are the workspaces now."""
-        self._opened.clear()
+        self._drivers.begin_round()
         for workspace_id in [one for one in self._states if one not in places]:
             self._end(workspace_id)
         for workspace_id, place in places.items():
             known = self._states.get(workspace_id)
-            if known is not None and _facts(known.place) == _facts(place):
+            if known is not None and known.place == place:
                 continue
             if known is not None:
                 self._end(workspace_id)
@@ -104,7 +105,7 @@ class WatchedWorkspaces:
     def look_after(self) -> None:
         """Try again what could not be watched, and see whether what is watched is still where it was."""
         now = time.monotonic()
-        self._opened.clear()
+        self._drivers.begin_round()
         for workspace_id in _some(self._missing, MISSING_AT_ONCE):
             if now >= self._states[workspace_id].retry_at:
                 self._begin(workspace_id)
@@ -140,8 +141,9 @@ class WatchedWorkspaces:
             root_id = state.place.root_id
             before = found.get(root_id, Freshness(KeptBy.WATCHING))
             folders = before.folders + (self._folders.folders(workspace_id) if self._folders else 0)
+            away = before.away or state.away
             problem = state.problem or before.problem or (PREPARING if root_id in preparing else None)
-            found[root_id] = Freshness(KeptBy.EVENTS if problem else KeptBy.WATCHING, problem, folders)
+            found[root_id] = Freshness(KeptBy.EVENTS if problem else KeptBy.WATCHING, problem, folders, away)
         return found
 
     def close(self) -> None:
@@ -153,11 +155,12 @@ class WatchedWorkspaces:
     def _begin(self, workspace_id: int) -> None:
         state = self._states[workspace_id]
         was_missing = state.missing
-        state.problem, state.missing, state.retry_at = None, False, 0.0
+        state.problem, state.missing, state.away, state.retry_at = None, False, False, 0.0
         try:
             problem = self._unable_now() or self._begin_in(state.place)
         except (WorkspacesIOError, NodeError) as error:
             self._put_off(workspace_id, str(error), AWAY_SECONDS)
+            state.away = isinstance(error, NodeError)
             return
         if problem is not None:
             self._put_off(workspace_id, problem, RETRY_SECONDS)
@@ -181,8 +184,7 @@ class WatchedWorkspaces:
 
     def _begin_in(self, place: Place) -> str | None:
         """Why it can't be watched. Raises NodeError, and what `drivers` raises."""
-        driver = self._opened.get(place.node_id) or self._drivers(place.node_id)
-        self._opened[place.node_id] = driver
+        driver = self._drivers.of(place)
         if not isinstance(driver, FolderDriver) or self._folders is None:
             return "This kind of node can't be watched."
         tree = driver.node.tree
@@ -285,18 +287,6 @@ class WatchedWorkspaces:
         for state in self._states.values():
             state.new = False
             self._roots_to_crawl.add(state.place.root_id)
-
-
-def _facts(place: Place) -> tuple[object, ...]:
-    return (
-        place.root_id,
-        place.node_id,
-        place.bucket,
-        place.prefix,
-        place.indexed,
-        place.cross_filesystems,
-        place.exclusions.patterns,
-    )
 
 
 def _some(waiting: dict[int, None], most: int) -> list[int]:

@@ -39,6 +39,8 @@ HANG_SECONDS = 300.0
 STEADY_TASKS = frozenset({"events", "watching"})
 """Whose steps take moments. One that takes so long won't end, and only a new process can go on. Others may read a
 slow disk for long."""
+STOOD_STILL_SECONDS = 10.0
+"""Who looks after the tasks looks every second. After so long it was the process that stood still (SIGSTOP)."""
 
 GENTLE_TASKS = frozenset({"crawls", "extraction"})
 GENTLER = 5
@@ -61,6 +63,7 @@ class WorkerContext:
     """What tasks work with. A step that takes long asks `stopping` now and then, and returns when it is so.
 
     `wait` runs a driver's coroutine from the task's thread. `hints`: what watchers saw, for who looks it up.
+    `leave`: a thread that a task began and that may never end.
     """
 
     database: Database
@@ -74,6 +77,7 @@ class WorkerContext:
     clock: Callable[[], datetime]
     stopping: Callable[[], bool]
     wake: Callable[[str], None]
+    leave: Callable[[threading.Thread], None]
     hints: Hints = field(default_factory=Hints)
 
 
@@ -102,8 +106,10 @@ class TaskThreads:
         self._stop = threading.Event()
         self._wakes: dict[str, threading.Event] = {}
         self._threads: list[threading.Thread] = []
+        self._left: list[threading.Thread] = []
         self._begun: dict[str, float] = {}
         """When the step began that each steady task is in."""
+        self._looked_at = self._runs_since = time.monotonic()
         self.ended: WorkspacesIOError | None = None
         """Why all of them have to end."""
 
@@ -115,10 +121,19 @@ class TaskThreads:
         if wake is not None:
             wake.set()
 
+    def leave(self, thread: threading.Thread) -> None:
+        """It isn't waited for."""
+        self._left.append(thread)
+
     def hanging(self) -> str | None:
         """The name of a steady task whose step doesn't end."""
-        long_ago = time.monotonic() - HANG_SECONDS
-        return next((name for name, begun in list(self._begun.items()) if begun < long_ago), None)
+        now = time.monotonic()
+        if now - self._looked_at > STOOD_STILL_SECONDS:
+            self._runs_since = now
+        self._looked_at = now
+        if now - self._runs_since < HANG_SECONDS:
+            return None
+        return next((name for name, begun in list(self._begun.items()) if now - begun > HANG_SECONDS), None)
 
     def start(self, context: WorkerContext, makers: Sequence[TaskMaker]) -> None:
         tasks = [make(context) for make in makers]
@@ -137,7 +152,7 @@ class TaskThreads:
         deadline = time.monotonic() + END_SECONDS
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        return not any(thread.is_alive() for thread in self._threads)
+        return not any(thread.is_alive() for thread in [*self._threads, *self._left])
 
     def _run(self, task: WorkerTask) -> None:
         wake = self._wakes[task.name]

@@ -45,7 +45,8 @@ def request_crawl(
 
     Raises Invalid for a rate below 1. What nobody waits for is crawled gently. An owner who asks for a crawl of a
     workspace gets one of its own, for that of the root is none of theirs. Somebody who asks for what is paused
-    lets it go on where it was; what nobody asked for, such as changed settings, needs all of it: it begins again.
+    lets it go on where it was; what nobody asked for, such as changed settings, needs all of it: it begins again,
+    and is wanted since now.
     """
     _check_rate(rate)
     gentle = reason is not CrawlReason.REQUEST
@@ -53,7 +54,9 @@ def request_crawl(
     for crawl in waiting:
         covers = crawl.workspace_id == workspace_id or (gentle and crawl.workspace_id is None)
         if covers and crawl.cross_filesystems == cross_filesystems:
-            if not gentle:
+            if gentle:
+                crawl.created_at, crawl.position = now, None
+            else:
                 crawl.reason, crawl.gentle, crawl.requested_by = reason, False, requested_by
                 crawl.rate = rate if rate is not None else crawl.rate
             return crawl
@@ -69,6 +72,7 @@ def request_crawl(
         begun.reason, begun.gentle, begun.requested_by = reason, gentle, requested_by
         begun.rate = rate if gentle or rate is not None else begun.rate
         if gentle:
+            begun.created_at = now
             begun.started_at = begun.position = None
         session.flush()
         return begun
@@ -91,7 +95,7 @@ def request_crawl(
 def request_crawls_of_node(session: Session, *, node_id: int, now: datetime) -> None:
     """Of all roots of a node, after what it shows was changed."""
     for root_id in session.scalars(select(Root.id).where(Root.node_id == node_id).order_by(Root.id)):
-        request_crawl(session, root_id=root_id, reason=CrawlReason.SETTINGS, now=now)
+        _crawl_for_change(session, _own_indexing(session, root_id), now)
 
 
 def pause_crawl(crawl: Crawl) -> None:
@@ -137,10 +141,7 @@ def set_indexing(
     content_allowed_bytes: object = UNCHANGED,
 ) -> RootIndexing:
     """Change what is given. What is indexed is made so by a crawl. Raises Invalid."""
-    row = session.get(RootIndexing, root_id)
-    if row is None:
-        row = _defaults(root_id)
-        session.add(row)
+    row = _own_indexing(session, root_id)
     before = (row.level, list(row.exclusions), row.cross_filesystems)
     if level is not None:
         row.level = level.value
@@ -156,8 +157,21 @@ def set_indexing(
         row.content_allowed_bytes = _check_bytes(content_allowed_bytes)
     session.flush()
     if (row.level, list(row.exclusions), row.cross_filesystems) != before:
-        request_crawl(session, root_id=root_id, reason=CrawlReason.SETTINGS, now=now)
+        _crawl_for_change(session, row, now)
     return row
+
+
+def _own_indexing(session: Session, root_id: int) -> RootIndexing:
+    row = session.get(RootIndexing, root_id)
+    if row is None:
+        row = _defaults(root_id)
+        session.add(row)
+    return row
+
+
+def _crawl_for_change(session: Session, row: RootIndexing, now: datetime) -> None:
+    row.changed_at = now
+    request_crawl(session, root_id=row.root_id, reason=CrawlReason.SETTINGS, now=now)
 
 
 def _not_begun(session: Session, root_id: int) -> list[Crawl]:

@@ -17,7 +17,7 @@ def folders_under(node: Node, driver: StorageDriver, bucket: str, prefix: str) -
     """What can be imported from directly under the prefix. Raises Unavailable, NotFound for the bucket."""
     if not isinstance(driver, ServerStorage):
         return folders_on_disk.folders_under(node, bucket, prefix)
-    with node_errors():
+    with node_errors(bucket):
         folders, loose = driver.folders(bucket, prefix)
     names, unusable = [], []
     for name in folders:
@@ -36,7 +36,7 @@ def is_folder(node: Node, driver: StorageDriver, bucket: str, prefix: str) -> bo
     """Whether the prefix is a folder: on a server, whether a key begins with it."""
     if not isinstance(driver, ServerStorage):
         return folders_on_disk.is_folder(node, bucket, prefix)
-    with node_errors():
+    with node_errors(bucket):
         return next(driver.objects(bucket, prefix), None) is not None
 
 

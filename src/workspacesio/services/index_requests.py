@@ -31,16 +31,6 @@ def request_verify(
     return _request(session, VERIFY, root_id, requested_by, now)
 
 
-def index_requests(
-    session: Session, *, kind: str, root_id: int | None = None, limit: int = 20
-) -> list[IndexRequest]:
-    """The latest first; of one root, or of any."""
-    query = select(IndexRequest).where(IndexRequest.kind == kind).order_by(IndexRequest.id.desc()).limit(limit)
-    if root_id is not None:
-        query = query.where(IndexRequest.root_id == root_id)
-    return list(session.scalars(query))
-
-
 def _request(
     session: Session, kind: str, root_id: int | None, requested_by: int | None, now: datetime
 ) -> IndexRequest:

@@ -61,13 +61,14 @@ class Storage:
         with node_errors():
             self._wait(self._driver.check_writable())
 
-    def has_bucket(self, bucket: str) -> bool:
+    def buckets(self) -> list[str]:
+        """Their names, in order."""
         with node_errors():
-            return any(found.name == bucket for found in self._wait(self._driver.buckets()))
+            return sorted(found.name for found in self._wait(self._driver.buckets()))
 
     def holds_objects(self, bucket: str, prefix: str) -> bool:
         """Whether an object is stored under the prefix."""
-        with node_errors():
+        with node_errors(bucket):
             page = self._wait(self._driver.list_objects(Scope(bucket, prefix), ListRequest(prefix, max_keys=1)))
         return bool(page.objects)
 
@@ -80,7 +81,7 @@ class Storage:
         objects = size = before = 0
         passed_over = False
         after = ""
-        with node_errors():
+        with node_errors(bucket):
             self._wait(self._abort_uploads(Scope(bucket, prefix)))
             while not stop():
                 request = ListRequest(prefix, after=after, max_keys=PAGE)
@@ -130,14 +131,15 @@ class Storage:
 
 
 @contextmanager
-def node_errors() -> Iterator[None]:
-    """Turn what a driver raises into errors that callers understand."""
+def node_errors(bucket: str | None = None) -> Iterator[None]:
+    """Turn what a driver raises into errors that callers understand. `bucket`: which one is asked for."""
     try:
         yield
     except NodeDown as error:
         raise Unavailable(f"The node can't be used at the moment: {error}", code="node_down") from error
     except NoSuchBucket as error:
-        raise NotFound("There is no such bucket on the node.", code="no_such_bucket") from error
+        which = "such bucket" if bucket is None else f"bucket {bucket!r}"
+        raise NotFound(f"There is no {which} on the node.", code="no_such_bucket") from error
     except NodeReadOnly as error:
         raise Conflict(str(error), code="node_is_read_only") from error
     except NodeError as error:

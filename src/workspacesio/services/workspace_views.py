@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Select, literal, select, tuple_
+from sqlalchemy import Select, case, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from workspacesio.database.journal_tables import Usage
 from workspacesio.database.tables import Node, Root, Share, User, Workspace
 from workspacesio.database.visibility import readable_folders, seen_workspaces, share_reaches
-from workspacesio.database.visible_places import owned_workspaces
+from workspacesio.database.visible_places import named_roots, owned_workspaces
 from workspacesio.domain.errors import NotFound
 from workspacesio.domain.facts import Caller
 from workspacesio.domain.vocabulary import Level, RootType
@@ -33,6 +33,8 @@ class Scope(StrEnum):
 class WorkspaceView:
     """`level` is held on the whole workspace (None: not on the whole). `folders` are shared folders beneath it.
 
+    `root` is None where its name may not be known: to whoever sees only folders of it, and not the root.
+
     `bytes` and `objects` are None where the caller sees only folders of it: no answer depends on what lies
     outside the caller's sight.
     """
@@ -40,7 +42,7 @@ class WorkspaceView:
     id: int
     name: str
     owner: str
-    root: str
+    root: str | None
     root_type: str
     node: str
     bucket: str
@@ -109,7 +111,15 @@ def _in_scope(caller: Caller, scope: Scope, now: datetime) -> Select[int]:
 
 def _views(session: Session, caller: Caller, ids: Select[int], now: datetime) -> list[WorkspaceView]:
     rows = session.execute(
-        select(Workspace, User.username, Root.name, Root.type, Node.name, Usage.objects, Usage.bytes)
+        select(
+            Workspace,
+            User.username,
+            case((Root.id.in_(named_roots(caller, now)), Root.name)),
+            Root.type,
+            Node.name,
+            Usage.objects,
+            Usage.bytes,
+        )
         .join(User, User.id == Workspace.owner_id)
         .join(Root, Root.id == Workspace.root_id)
         .join(Node, Node.id == Workspace.node_id)

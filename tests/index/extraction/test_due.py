@@ -55,6 +55,11 @@ def test_pages_of_what_is_due_and_of_what_was_read(recorder: Recorder) -> None:
     assert recorder.enrich(read) == len(read) - 1
     recorder.commit()
     assert catalogue.changed_workspaces(number) == [1]
+    assert catalogue.due_now(1, seen[2].place, current=["new"]) is None
+    assert catalogue.due_now(1, seen[2].place, current=["newer"]) == seen[2]
+    assert catalogue.due_now(1, seen[0].place, current=["new"]) == seen[0]._replace(size=10)
+    assert catalogue.due_now(2, seen[0].place, current=["new"]) is None
+    assert catalogue.due_now(1, (seen[0].folder_id, "absent"), current=["new"]) is None
     due = catalogue.due(1, current=["new"], after=None, limit=100)
     assert {one.name for one in due} == {"0", "1"}
     assert len(due) == 6

@@ -10,12 +10,13 @@ import pytest
 
 from index.crawl_world import CrawlWorld
 from index.extraction import samples
+from index.extraction.extracting import Extracting
 from index.extraction.samples import WORD
-from index.extraction.test_task import Extracting
 from servers.s3_server import S3Server
 from workspacesio.database.index_tables import RootIndexing
 from workspacesio.database.tables import Node, Workspace
 from workspacesio.domain.vocabulary import IndexLevel, NodeKind
+from workspacesio.index.extraction.nursery_client import NurseryLost
 from workspacesio.index.extraction.registry import METADATA_STAMP, installed
 from workspacesio.index.found import Found
 from workspacesio.nodes.addresses import AllowedAddresses
@@ -147,3 +148,38 @@ def test_nothing_is_read_of_a_server_that_charges_until_it_is_allowed(on_server:
     on_server.settle()
     assert {one.text[:1] for one in on_server.contents().values()} == {"a", "b", "c"}
     assert on_server.paid() == 3000
+
+
+def test_what_is_allowed_is_not_used_up_by_what_was_not_read(
+    on_server: OnServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_server.put("a.txt", b"a" * 1000)
+    on_server.level(IndexLevel.CONTENT)
+    on_server.charge(1500)
+
+    def lost(*_: object) -> None:
+        raise NurseryLost("The processes that read contents are gone.")
+
+    monkeypatch.setattr(on_server.task, "_look", lost)
+    on_server.settle()
+    monkeypatch.undo()
+    on_server.task._walks._down_until.clear()
+    on_server.settle(lambda: bool(on_server.contents()), seconds=5)
+    assert on_server.contents()["a.txt"].text == "a" * 1000
+
+
+def test_what_was_told_is_paid_for_once_and_of_the_same_allowance(on_server: OnServer) -> None:
+    for key in "abc":
+        on_server.put(f"{key}.txt", key.encode() * 1000)
+    on_server.level(IndexLevel.CONTENT)
+    on_server.charge(1500)
+    on_server.world.recorder.told.clear()
+    on_server.put("new.txt", b"n" * 1000)
+    on_server.settle()
+    assert [path for path, one in on_server.contents().items() if one.text] == ["new.txt"]
+    assert on_server.paid() == 1000
+    on_server.charge(10_000)
+    on_server.settle()
+    on_server.settle()
+    assert len(on_server.contents()) == 4
+    assert on_server.paid() == 4000

@@ -5,124 +5,32 @@ from __future__ import annotations
 import glob
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import pytest
 
-from index.crawl_world import CrawlWorld, run
+from index.crawl_world import run
 from index.extraction import samples
-from index.extraction.naughty import NAUGHTY
+from index.extraction.extracting import Extracting
 from index.extraction.samples import WORD
 from index.reference_engine import ReferenceEngine
 from workspacesio.domain.search_levels import is_below
 from workspacesio.domain.vocabulary import IndexLevel
-from workspacesio.index.catalogue import Catalogue, Due, EngineRow
+from workspacesio.index.catalogue import Due, EngineRow
 from workspacesio.index.catalogue_contents import Enriched
 from workspacesio.index.catalogue_readings import Readings
 from workspacesio.index.engine_feed import EngineFeed
-from workspacesio.index.extraction import walks
+from workspacesio.index.extraction import fresh_entries, walks
 from workspacesio.index.extraction.costs import content_cost
-from workspacesio.index.extraction.protocol import LIMITS, Extractor, Limits
-from workspacesio.index.extraction.registry import METADATA_STAMP, Registry, installed
-from workspacesio.index.extraction.task import ExtractionTask
+from workspacesio.index.extraction.protocol import Extractor, Limits
+from workspacesio.index.extraction.registry import METADATA_STAMP, Registry
 from workspacesio.index.extraction.waiting import waiting_contents
 from workspacesio.index.found import Found
-from workspacesio.index.packing import Contents, unpack_contents
-from workspacesio.index.recording import Recorder
 from workspacesio.nodes.folder.driver import FolderDriver
 from workspacesio.nodes.values import ObjectAddress, ObjectInfo, ObjectMetadata
-from workspacesio.services.crawl_requests import set_indexing
-
-
-@dataclass
-class Context:
-    world: CrawlWorld
-
-    @property
-    def database(self) -> object:
-        return self.world.database
-
-    @property
-    def catalogue(self) -> Catalogue:
-        return self.world.catalogue
-
-    @property
-    def recorder(self) -> Recorder:
-        return self.world.recorder
-
-    def drivers(self, _node_id: int) -> object:
-        return self.world.driver
-
-    def stopping(self) -> bool:
-        return False
-
-
-@dataclass
-class Extracting:
-    """A crawled folder and the task over it. `contents` is what the catalogue holds by path."""
-
-    world: CrawlWorld
-    workspace_id: int
-    registry: Registry
-    limits: Limits = LIMITS
-
-    def __post_init__(self) -> None:
-        self.task = self.new_task()
-
-    def new_task(self, registry: Registry | None = None) -> ExtractionTask:
-        return ExtractionTask(Context(self.world), registry or self.registry, self.limits, children=2)  # type: ignore[arg-type]
-
-    def level(self, level: IndexLevel, **options: object) -> None:
-        with self.world.database.write() as session:
-            set_indexing(session, root_id=1, level=level, now=self.world.now, **options)  # type: ignore[arg-type]
-
-    def settle(self, until: Callable[[], bool] | None = None, seconds: float = 20.0) -> None:
-        """Steps until it idles (and `until` holds)."""
-        self.task._walks._wanted_until = 0.0  # settings are read at once
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if self.task.step() > 0 and (until is None or until()):
-                return
-        raise AssertionError("it goes on and on")
-
-    def crawl(self) -> None:
-        self.world.crawl()
-        self.world.recorder.commit()
-
-    def contents(self) -> dict[str, Contents]:
-        with self.world.catalogue.store.reading() as statements:
-            rows = statements.rows(
-                "SELECT f.path, e.name, c.data FROM catalogue_contents c "
-                "JOIN catalogue_entries e ON e.id = c.entry_id JOIN catalogue_folders f ON f.id = e.folder_id",
-                (),
-            )
-        return {path + name: unpack_contents(data) for path, name, data in rows}
-
-    def stamps(self) -> dict[str, str | None]:
-        with self.world.catalogue.store.reading() as statements:
-            return dict(statements.rows("SELECT name, looked FROM catalogue_entries", ()))
-
-
-@pytest.fixture
-def extracting(tmp_path: Path) -> Iterator[Extracting]:
-    yield from _extracting(tmp_path, installed())
-
-
-@pytest.fixture
-def naughty(tmp_path: Path) -> Iterator[Extracting]:
-    yield from _extracting(tmp_path, NAUGHTY, Limits(seconds=2.0, processor_seconds=1, memory=128 << 20))
-
-
-def _extracting(base: Path, registry: Registry, limits: Limits = LIMITS) -> Iterator[Extracting]:
-    world = CrawlWorld(base)
-    found = Extracting(world, world.add_workspace(""), registry, limits)
-    yield found
-    found.task.close()
-    world.close()
 
 
 def test_levels_one_after_the_other(extracting: Extracting) -> None:
@@ -228,7 +136,7 @@ def test_it_is_written_down_what_is_held_and_what_is_read_through(
     extracting.task.close()
     extracting.task = extracting.new_task()
     before = known()
-    extracting.task._walks.next()
+    extracting.task._walks.begin()
     assert known() == before, "nothing is to be read again for a new start"
     extracting.settle()
     assert known().rows[number].through >= through
@@ -285,7 +193,7 @@ def test_a_workspace_gets_its_turn_while_another_is_read(
     world.recorder.commit()
     for _ in range(20):
         extracting.task.step()
-        if small in {walk.wanted.workspace_id for walk in extracting.task._walks._turns}:
+        if small in {walk.wanted.workspace_id for walk in extracting.task._walks._turns.values()}:
             break
     else:
         raise AssertionError("it waits for the other")
@@ -363,7 +271,7 @@ def test_metadata_of_the_file_record_is_kept(extracting: Extracting) -> None:
 def test_a_file_that_changed_since_the_crawl_is_left_until_it_is_known(
     extracting: Extracting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(walks, "AGAIN_SECONDS", 0.2)
+    monkeypatch.setattr(fresh_entries, "AGAIN_SECONDS", 0.2)
     extracting.world.write("a.txt", b"old")
     extracting.level(IndexLevel.CONTENT)
     extracting.crawl()
@@ -382,7 +290,7 @@ def test_a_file_that_changed_since_the_crawl_is_left_until_it_is_known(
 def test_a_file_that_is_as_it_was_found_again_is_looked_at_again(
     extracting: Extracting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(walks, "AGAIN_SECONDS", 0.2)
+    monkeypatch.setattr(fresh_entries, "AGAIN_SECONDS", 0.2)
     path = extracting.world.write("a.txt", b"text")
     then = os.stat(path).st_mtime_ns
     extracting.level(IndexLevel.CONTENT)
@@ -519,11 +427,11 @@ def test_waiting_and_costs_are_counted(extracting: Extracting) -> None:
     )
     with extracting.world.database.read() as session:
         assert content_cost(session, extracting.world.catalogue, extracting.registry, root_id=1) == (2, 13)
-        assert left(session) == {1: (2, 13)}
+        assert left(session) == {1: (2, 13, None)}
         assert left(session, root_ids={2}) == {}
     extracting.settle()
     with extracting.world.database.read() as session:
-        assert left(session) == {1: (0, 0)}
+        assert left(session) == {1: (0, 0, None)}
 
 
 def test_idle_processes_end_and_come_again(extracting: Extracting, monkeypatch: pytest.MonkeyPatch) -> None:

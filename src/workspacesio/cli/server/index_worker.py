@@ -151,6 +151,7 @@ class IndexWorker:
                 clock=utc_now,
                 stopping=threads.stopping,
                 wake=threads.wake,
+                leave=threads.leave,
             )
             logger.info("this process writes the index now")
             threads.start(context, self._tasks)

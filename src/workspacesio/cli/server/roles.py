@@ -4,6 +4,8 @@ Every part loads what it alone needs when it begins: what is loaded before is in
 """
 
 import asyncio
+import logging
+import os
 import signal
 from collections.abc import Callable
 
@@ -75,7 +77,8 @@ def _index(state: ServerState, when_running: Callable[[], None], alive: Callable
     from workspacesio.cli.server.index_worker import run_index_worker
 
     if status := run_index_worker(state, when_running, alive):
-        raise SystemExit(status)
+        logging.shutdown()
+        os._exit(status)  # a process that ends otherwise waits for threads that hang in storage
 
 
 async def _work(state: ServerState, when_running: Callable[[], None]) -> None:

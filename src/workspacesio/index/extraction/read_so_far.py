@@ -4,7 +4,8 @@ Before anything is read of a workspace it is written down that this may be held;
 no more than its level is held, only when the engine has it.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -31,29 +32,36 @@ def aim_of(level: IndexLevel, current: Iterable[str]) -> Aim:
 class WrittenReadings:
     """For one thread. Methods raise Unavailable and LeaseLost."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, clock: Callable[[], float] = time.time) -> None:
         self._recorder = recorder
+        self._clock = clock
         held = load_readings(recorder.catalogue.store)
         self.through = held.through
         self._rows = held.rows
         self._settled: dict[int, ReadSoFar | None] = {}
+        self._changed_at: dict[int, int] = {}
+        """Since its walk began: when a workspace was first found changed."""
 
     def begin(
         self, through: int, walked: Mapping[int, Aim], changed: Collection[int], existing: Collection[int]
     ) -> None:
         """Walks begin, of all that changed up to `through` but what is open already."""
+        now = self._now()
         news: dict[int, ReadSoFar | None] = dict.fromkeys(self._rows.keys() - set(existing))
         for workspace_id, aim in walked.items():
             row = self._rows.get(workspace_id)
-            begun = _begun(row, aim, changed=workspace_id in changed)
+            begun = _begun(row, aim, now, changed=workspace_id in changed)
+            self._changed_at.pop(workspace_id, None)
             if begun != row:
                 news[workspace_id] = begun
             self._settled.pop(workspace_id, None)
         for workspace_id in changed:
             self._settled.pop(workspace_id, None)
             row = self._rows.get(workspace_id)
+            if workspace_id not in walked:
+                self._changed_at.setdefault(workspace_id, now)
             if workspace_id not in walked and workspace_id not in news and row is not None:
-                news[workspace_id] = row._replace(is_open=True)
+                news[workspace_id] = row._replace(is_open=True, unread_since=row.unread_since or now)
         self._write(news, through if self._rows or news else None)
 
     def settle(self, workspace_id: int, aim: Aim, through: int, *, whole: bool, again: bool) -> None:
@@ -63,11 +71,17 @@ class WrittenReadings:
                 self._settled[workspace_id] = None
             return
         looked = aim.level if whole else NOTHING_MORE
-        self._settled[workspace_id] = ReadSoFar(aim.level, looked, through, aim.stamps, is_open=again)
+        changed_at = self._changed_at.get(workspace_id, self._now()) if again else None
+        before = None if whole else self._rows.get(workspace_id)
+        unread = changed_at if before is None else before.unread_since
+        self._settled[workspace_id] = ReadSoFar(aim.level, looked, through, aim.stamps, again, unread)
 
     def forget(self) -> None:
         """What was settled and not yet written may be lost."""
         self._settled.clear()
+
+    def _now(self) -> int:
+        return int(self._clock() * 1_000_000)
 
     @property
     def has_settled(self) -> bool:
@@ -95,12 +109,15 @@ class WrittenReadings:
                 self._rows[number] = row
 
 
-def _begun(row: ReadSoFar | None, aim: Aim, *, changed: bool) -> ReadSoFar | None:
+def _begun(row: ReadSoFar | None, aim: Aim, now: int, *, changed: bool) -> ReadSoFar | None:
     if row is None:
         if aim.level is NOTHING_MORE:
             return None
-        return ReadSoFar(aim.level, NOTHING_MORE, 0, aim.stamps, is_open=True)
+        return ReadSoFar(aim.level, NOTHING_MORE, 0, aim.stamps, is_open=True, unread_since=now)
     held = row.held if is_below(aim.level, row.held) else aim.level
     if (row.looked, row.stamps) != aim:
-        return ReadSoFar(held, NOTHING_MORE, 0, aim.stamps, is_open=True)
-    return row._replace(held=held, is_open=row.is_open or changed)
+        since = row.unread_since or now
+        return ReadSoFar(held, NOTHING_MORE, 0, aim.stamps, is_open=True, unread_since=since)
+    if changed:
+        row = row._replace(is_open=True, unread_since=row.unread_since or now)
+    return row._replace(held=held)

@@ -24,6 +24,7 @@ from workspacesio.nodes.folder.os_errors import translated
 from workspacesio.nodes.folder.reading import SETTLED_NS, at_rest, same_version
 from workspacesio.nodes.minio.driver import ServerStorage
 from workspacesio.nodes.minio.object_reading import described, piece
+from workspacesio.nodes.stamps import file_modified
 from workspacesio.nodes.values import DEFAULT_CONTENT_TYPE, ObjectAddress, Scope
 
 _CHANGED = "The object is not what was found."
@@ -74,7 +75,7 @@ def _in_folder(node: FolderNode, scope: Scope, due: Due) -> Iterator[Source]:
             yield source
             return
         found = version.found
-        if (found.st_size, found.st_mtime_ns // 1000) != (due.size, due.modified_us):
+        if (found.st_size, file_modified(found)) != (due.size, due.modified_us):
             raise ObjectChanged(_CHANGED)
         if not version.recorded:
             _wait_until_at_rest(version.fd, found)
