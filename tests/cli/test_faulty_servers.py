@@ -111,7 +111,7 @@ def test_reading_goes_on_where_connections_are_reset_all_the_time() -> None:
 def test_keys_that_ended_are_renewed_where_no_reason_is_told() -> None:
     def answer(head: bytes) -> bytes:
         if b"x-amz-security-token: 1\r\n" not in head + b"\r\n":
-            return whole("206 Partial Content" if head.startswith(b"GET") else "200 OK", b"")
+            return whole("416 Requested Range Not Satisfiable" if head.startswith(b"GET") else "200 OK", b"")
         if head.startswith(b"HEAD"):
             return whole("403 Forbidden", b"")
         return whole("403 Forbidden", error("ExpiredToken"))

@@ -163,7 +163,7 @@ def test_standard_input_becomes_an_object(served: Service, ada: Person, data: st
     assert ada.json("stat", f"{data}/empty")["size"] == 0
     assert ada.run("pipe", f"{data}/", stdin="x").returncode == 2
     assert "no workspace" in ada.refused("pipe", "nope/x")
-    cut = ada.shell("bash", "-c", f"(head -c 20000000 /dev/zero; sleep 30) | timeout -s INT 2 wio pipe {data}/cut")
+    cut = ada.shell("bash", "-c", f"(head -c 20000000 /dev/zero; sleep 6) | timeout -s INT 2 wio pipe {data}/cut")
     assert cut.returncode != 0
     assert [one["path"] for one in ada.json("ls", data)] == ["big", "empty", "small.csv"]
 

@@ -23,6 +23,15 @@ PIECE_BYTES = 1 << 20
 BROKEN_PIECE_BYTES = 1 << 16
 """Once a connection broke: what has come of a piece is lost with it, and the next one may break as soon."""
 PAGE_KEYS = 1000
+CONTENT_HEADERS = (
+    "Content-Type",
+    "Content-Encoding",
+    "Content-Language",
+    "Content-Disposition",
+    "Cache-Control",
+    "Expires",
+)
+"""What is stored with an object as its writer gave it, besides metadata (Amazon S3 API Reference, PutObject)."""
 
 
 class Replaced(CommandError):
@@ -32,13 +41,14 @@ class Replaced(CommandError):
 class Details:
     """What is stored with an object. `modified`: RFC 3339. `metadata`: its writer's own, by lower-case name."""
 
-    __slots__ = ("content_type", "etag", "is_encrypted", "metadata", "modified", "size")
+    __slots__ = ("content_headers", "content_type", "etag", "is_encrypted", "metadata", "modified", "size")
 
     def __init__(self, headers: Message[str, str] | dict[str, str]) -> None:
         self.size = int(headers.get("Content-Length", 0))
         self.etag = headers.get("ETag", "")
         self.modified = _moment(headers.get("Last-Modified", ""))
         self.content_type = headers.get("Content-Type", "")
+        self.content_headers = {name: headers[name] for name in CONTENT_HEADERS if headers.get(name)}
         self.is_encrypted = headers.get("x-amz-server-side-encryption", "AES256") != "AES256"
         self.metadata = {
             name.lower().removeprefix("x-amz-meta-"): value
@@ -114,7 +124,7 @@ def details(storage: NodeStorage, bucket: str, key: str) -> Details:
         if refused.code or refused.status not in (400, 403):
             raise
         # HEAD has no room for the reason, which may be keys that ended: GET says it, and has them renewed.
-        storage.open(Request("GET", bucket, key, headers={"Range": "bytes=0-0"}))
+        _from(storage, Request("GET", bucket, key), Span(first=1))
         storage.disconnect()
         answer, _ = storage.read(Request("HEAD", bucket, key))
     return Details(answer.headers)

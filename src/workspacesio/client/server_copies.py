@@ -58,7 +58,7 @@ def _of_source(source: Place, details: objects.Details) -> dict[str, str]:
 
 def _described(details: objects.Details) -> dict[str, str]:
     metadata = {f"x-amz-meta-{name}": value for name, value in details.metadata.items()}
-    return {**({"Content-Type": details.content_type} if details.content_type else {}), **metadata}
+    return {**details.content_headers, **metadata}
 
 
 def _in_parts(source: Place, target: Place, details: objects.Details, told: Told) -> None:
