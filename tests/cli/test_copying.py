@@ -20,7 +20,8 @@ from cli.terminal import on_terminal
 from servers.service import Person, Service
 from servers.tcp_proxy import Proxy, tcp_proxy
 from workspacesio.client import multipart, uploads
-from workspacesio.client.copy_plan import LeftOut, Named, plan
+from workspacesio.client.copy_plan import Copy, LeftOut, Named, plan
+from workspacesio.client.copying import Progress, copy_all, name_of, remove_source
 from workspacesio.client.places import Place
 from workspacesio.client.references import Located
 from workspacesio.client.s3_requests import NodeStorage
@@ -553,3 +554,48 @@ def test_a_full_disk(ada: Person, data: str, here: str) -> None:
     assert not os.path.exists(whole(ada, f"{here}/down"))
     ada.wio("cp", f"{data}/big", f"{here}/down")
     assert read(ada, f"{here}/down") == BIG
+
+
+def test_what_was_changed_since_it_was_copied_is_not_removed(ada: Person, data: str, here: str) -> None:
+    write(ada, f"{here}/one", b"first")
+    ada.wio("pipe", f"{data}/one", stdin="first")
+    workspace, issued = ada.json("workspace", "show", data), ada.json("token", data)
+    with NodeStorage(lambda _: issued) as storage:
+        place = Place(Located(workspace, data, "one"), storage)
+
+        def written(step: Copy) -> None:
+            if isinstance(step.source, Place):
+                ada.wio("pipe", f"{data}/one", stdin=f"not {os.path.basename(name_of(step.target))}")
+            else:
+                write(ada, f"{here}/one", b"second")
+            remove_source(step)
+
+        here_one = whole(ada, f"{here}/one")
+        up = Copy(here_one, place.at("up"), 5)
+        down = Copy(place, whole(ada, f"{here}/down"), 5, place.details().etag)
+        within = Copy(place, place.at("within"), 8)
+        for step in (up, down, within):
+            result = copy_all([step], Progress(), overwrite=True, then=written)
+            assert (result.copied, "was changed since it was copied" in result.failed[0].reason) == (0, True)
+        assert (read(ada, f"{here}/one"), read(ada, f"{here}/down")) == (b"second", b"first")
+        again = copy_all([Copy(here_one, place.at("up"), 6)], Progress(), overwrite=True, then=remove_source)
+        assert (again.copied, os.path.exists(here_one)) == (1, False)
+    assert [ada.wio("cat", f"{data}/{name}") for name in ("one", "up", "within")] == [
+        "not within",
+        "second",
+        "not down",
+    ]
+
+
+def test_a_right_that_has_ended_ends_the_copy(served: Service, ada: Person, data: str, here: str) -> None:
+    for number in range(40):
+        write(ada, f"{here}/{number}", b"x")
+    ada.wio("cp", "-r", f"{here}/", f"{data}/")
+    eve = served.colleague("eve")
+    ada.wio("share", data, "eve")
+    for number in range(40):
+        write(eve, f"up/{number}", b"x")
+    done = eve.run("cp", "-r", "./up/", f"ada/{data}/")
+    assert done.returncode == 1
+    assert done.stderr.count("you may read") <= 30
+    assert "10 in a row were refused, and nothing more is tried; 0 were copied before" in done.stderr

@@ -12,8 +12,8 @@ from workspacesio.cli.arguments import add_workspace
 from workspacesio.cli.transfer_progress import Shown, summary
 from workspacesio.client import sign_in
 from workspacesio.client.copy_plan import Copy, LeftOut, Named, Patterns, name_of, plan
-from workspacesio.client.copying import Progress, Result, copy_all
-from workspacesio.client.errors import CommandError, UsageError
+from workspacesio.client.copying import Progress, Result, copy_all, remove_source
+from workspacesio.client.errors import UsageError
 from workspacesio.client.places import Place, places
 from workspacesio.client.references import READ, WRITE, Resolver
 
@@ -63,7 +63,7 @@ def _run(arguments: argparse.Namespace, *, moves: bool) -> int:
     progress = Progress()
     ask = not arguments.yes and sys.stdin.isatty() and sys.stderr.isatty()
     shown = Shown(progress, "moved" if moves else "copied")
-    then = _remove_source if moves else _nothing
+    then = remove_source if moves else _nothing
     with closing(*sources, target):
         with shown:
             result = copy_all(steps, progress, overwrite=not ask, then=then, tell=shown.tell)
@@ -131,17 +131,6 @@ def _again(result: Result, second: Result) -> None:
 
 def _nothing(_: Copy) -> None:
     """After a copy."""
-
-
-def _remove_source(step: Copy) -> None:
-    """Raises CommandError."""
-    if isinstance(step.source, Place):
-        step.source.remove()
-        return
-    try:
-        os.unlink(step.source)
-    except OSError as error:
-        raise CommandError(f"it is copied, but stays where it was: {error.strerror}.") from error
 
 
 def report(

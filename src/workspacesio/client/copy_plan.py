@@ -22,15 +22,19 @@ MAX_NAME_BYTES = 255
 
 
 class Copy:
-    """One object or file, from where to where. `size` in bytes and `etag` as they were listed."""
+    """One object or file, from where to where. `size` in bytes and `etag` as they were listed.
 
-    __slots__ = ("etag", "size", "source", "target")
+    `copied`: which version it turned out to be, the ETag of an object or what tells a file from a changed one.
+    """
+
+    __slots__ = ("copied", "etag", "size", "source", "target")
 
     def __init__(self, source: str | Place, target: str | Place, size: int, etag: str = "") -> None:
         self.source = source
         self.target = target
         self.size = size
         self.etag = etag
+        self.copied: object = None
 
 
 class LeftOut:

@@ -10,10 +10,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from workspacesio.client.copy_plan import Copy, LeftOut, name_of
 from workspacesio.client.downloads import download
-from workspacesio.client.errors import CommandError
+from workspacesio.client.errors import CommandError, NotAllowed
 from workspacesio.client.places import Place
 from workspacesio.client.server_copies import copy
-from workspacesio.client.uploads import Exists, upload
+from workspacesio.client.uploads import Exists, identity_of, upload
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,11 +96,16 @@ class _Threads:
             self.at_once = max(self.at_once // 2, FIRST_AT_ONCE)
 
 
+CHANGED = "it was changed since it was copied, and stays where it was; move it again."
+MOST_REFUSED = 10
+"""So many in a row that the caller doesn't reach: the right to all of it has ended."""
+
+
 class Result:
     """What became of the copies. `failed`: name and reason. `existing`: were not to be overwritten."""
 
     def __init__(self) -> None:
-        self.copied = 0
+        self.copied = self.refused_in_a_row = 0
         self.existing: list[Copy] = []
         self.left_out: list[LeftOut] = []
         self.failed: list[LeftOut] = []
@@ -180,22 +185,43 @@ def _settle(future: Future[None], step: Copy, result: Result, tell: Callable[[Le
     try:
         future.result()
         result.copied += 1
+        result.refused_in_a_row = 0
     except Exists:
         result.existing.append(step)
     except CommandError as error:
         failed = LeftOut(name_of(step.source), str(error))
         result.failed.append(failed)
         tell(failed)
+        if isinstance(error, NotAllowed):
+            result.refused_in_a_row += 1
+            if result.refused_in_a_row == MOST_REFUSED:
+                said = f"{MOST_REFUSED} in a row were refused, and nothing more is tried"
+                raise CommandError(f"{said}; {result.copied:,} were copied before.") from error
 
 
 def _copy(step: Copy, progress: Progress, *, overwrite: bool) -> None:
     if isinstance(step.source, str):
         if isinstance(step.target, str):
             raise CommandError("both are local; use cp.")
-        upload(step.source, step.target, told=progress.told, overwrite=overwrite)
+        step.copied = upload(step.source, step.target, told=progress.told, overwrite=overwrite)
     elif isinstance(step.target, Place):
-        copy(step.source, step.target, told=progress.told, overwrite=overwrite)
+        step.copied = copy(step.source, step.target, told=progress.told, overwrite=overwrite)
     else:
         if not overwrite and os.path.lexists(step.target):
             raise Exists(f"{step.target} exists already; add --yes to overwrite it.")
-        download(step.source, step.target, size=step.size, etag=step.etag, told=progress.told)
+        step.copied = download(step.source, step.target, size=step.size, etag=step.etag, told=progress.told)
+
+
+def remove_source(step: Copy) -> None:
+    """Of one that was copied, if it is still what was copied. Raises CommandError."""
+    if isinstance(step.source, Place):
+        if step.source.details().etag != step.copied:
+            raise CommandError(CHANGED)
+        step.source.remove()
+        return
+    try:
+        if identity_of(os.stat(step.source)) != step.copied:
+            raise CommandError(CHANGED)
+        os.unlink(step.source)
+    except OSError as error:
+        raise CommandError(f"it is copied, but stays where it was: {error.strerror}.") from error

@@ -34,31 +34,31 @@ if TYPE_CHECKING:
 _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
-def download(place: Place, target: str, *, size: int, etag: str, told: Told) -> None:
+def download(place: Place, target: str, *, size: int, etag: str, told: Told) -> str:
     """`size` and `etag`: as they were listed; an object that was replaced since then comes as it is now.
 
     `told` hears of each stretch of bytes that has come, `kept` where an earlier attempt had it.
-    Raises CommandError; then the target is as it was.
+    Returns the ETag of what came. Raises CommandError; then the target is as it was.
     """
     if os.path.isdir(target):
         raise CommandError(f"{target} is a folder here, and {place.name()} is an object; move one of them away.")
     try:
-        _download(place, target, size, etag, told)
+        return _download(place, target, size, etag, told)
     except objects.Replaced:
         with contextlib.suppress(OSError):
             os.unlink(part_path(place, target, size, etag))
         details = place.details()
-        _download(place, target, details.size, details.etag, told)
+        return _download(place, target, details.size, details.etag, told)
 
 
-def _download(place: Place, target: str, size: int, etag: str, told: Told) -> None:
+def _download(place: Place, target: str, size: int, etag: str, told: Told) -> str:
     part = part_path(place, target, size, etag)
     try:
         if size <= objects.PIECE_BYTES:
-            _download_at_once(place, part, size, etag)
+            came = _download_at_once(place, part, size, etag)
             told(size)
             os.replace(part, target)
-            return
+            return came
         os.makedirs(os.path.dirname(part) or ".", exist_ok=True)
         with _opened(part) as file:
             digest = hashlib.md5(usedforsecurity=False)
@@ -73,12 +73,13 @@ def _download(place: Place, target: str, size: int, etag: str, told: Told) -> No
             _check(place, file, size, details, digest)
             _take_time(file.fileno(), details.modified)
         os.replace(part, target)
+        return details.etag
     except OSError as error:
         left = f" What has come is kept in {part} and gone on with." if os.path.exists(part) else ""
         raise CommandError(f"{target} can't be written: {error.strerror}.{left}") from error
 
 
-def _download_at_once(place: Place, part: str, size: int, etag: str) -> None:
+def _download_at_once(place: Place, part: str, size: int, etag: str) -> str:
     """What is so small is compared in memory, and there is nothing to go on with. Raises CommandError, OSError."""
     details, pieces = _content(place, 0, size, etag)
     body = b"".join(pieces)
@@ -97,6 +98,7 @@ def _download_at_once(place: Place, part: str, size: int, etag: str) -> None:
         os.close(descriptor)
     if os.path.getsize(part) != size:  # a full disk takes a part of it without an error
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return details.etag
 
 
 def part_path(place: Place, target: str, size: int, etag: str) -> str:

@@ -16,6 +16,10 @@ class UsageError(CommandError):
     exit_status = 2
 
 
+class NotAllowed(CommandError):
+    """The caller's rights don't reach so far, or don't any more."""
+
+
 class NotThere(CommandError):
     """No object, or none that the caller may know of, has this name."""
 

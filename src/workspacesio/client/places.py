@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from workspacesio.client import objects
 from workspacesio.client.credentials import for_workspaces
-from workspacesio.client.errors import CommandError, NotThere
+from workspacesio.client.errors import CommandError, NotAllowed, NotThere
 from workspacesio.client.references import Located
 from workspacesio.client.s3_requests import NodeStorage, S3Refused
 from workspacesio.client.signature import Request
@@ -155,8 +155,8 @@ class Place:
         if refused.status != 403 or refused.code not in ("", "AccessDenied"):
             return CommandError(f"{name}: {refused}")
         if writes and self._level() == "read":
-            return CommandError(f"you may read {name}, but not write it; ask {self.workspace['owner']} for more.")
-        return CommandError(
+            return NotAllowed(f"you may read {name}, but not write it; ask {self.workspace['owner']} for more.")
+        return NotAllowed(
             f"you don't reach {name}: it is not shared with you, or not for this; `wio ls` shows what is."
         )
 

@@ -25,8 +25,8 @@ MOST_COPIED_AT_ONCE = 5 << 30
 COPIED_PART = 1 << 30
 
 
-def copy(source: Place, target: Place, *, told: Told, overwrite: bool) -> None:
-    """With its content type and metadata. Raises CommandError, Exists."""
+def copy(source: Place, target: Place, *, told: Told, overwrite: bool) -> str:
+    """With its content type and metadata. Returns the ETag of what was copied. Raises CommandError, Exists."""
     if source.is_beside(target) and source.key() == target.key():  # to move it would delete it
         raise CommandError("it can't be copied to itself.")
     details = source.details()
@@ -43,6 +43,7 @@ def copy(source: Place, target: Place, *, told: Told, overwrite: bool) -> None:
             told(details.size)
         else:
             _in_parts(source, target, details, told)
+        return details.etag
     except S3Refused as refused:
         if refused.status == 412 and not overwrite:
             raise Exists(f"{target.name()} exists already; add --yes to overwrite it.") from refused

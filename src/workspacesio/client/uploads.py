@@ -40,6 +40,9 @@ ATTEMPTS = 3
 """For a file that changes while it is read."""
 
 
+Identity = tuple[int, int, int]
+
+
 class Exists(CommandError):
     """There is an object of this name, and it wasn't to be overwritten."""
 
@@ -72,13 +75,12 @@ class _Memory:
 _memory = _Memory(MOST_IN_MEMORY)
 
 
-def upload(path: str, place: Place, *, told: Told, overwrite: bool) -> None:
-    """`told` hears of each stretch of bytes that was sent. Raises CommandError, Exists."""
+def upload(path: str, place: Place, *, told: Told, overwrite: bool) -> Identity:
+    """`told` hears of what was sent. Returns which file it was. Raises CommandError, Exists."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with open(path, "rb", buffering=0) as file:
-                _upload(file.fileno(), path, place, told=told, overwrite=overwrite)
-                return
+                return _upload(file.fileno(), path, place, told=told, overwrite=overwrite)
         except _Changed:
             continue
         except S3Refused as refused:
@@ -92,7 +94,7 @@ def upload(path: str, place: Place, *, told: Told, overwrite: bool) -> None:
     raise CommandError(f"{path} goes on changing; copy it when it is at rest.")
 
 
-def _upload(descriptor: int, path: str, place: Place, *, told: Told, overwrite: bool) -> None:
+def _upload(descriptor: int, path: str, place: Place, *, told: Told, overwrite: bool) -> Identity:
     begin = _identity(descriptor)
     size = begin[0]
     headers = {} if overwrite else {"If-None-Match": "*"}
@@ -105,7 +107,7 @@ def _upload(descriptor: int, path: str, place: Place, *, told: Told, overwrite: 
             request = Request("PUT", place.bucket, place.key(), headers={**headers, **described}, body=body)
             place.storage.read(request)
         told(size)
-        return
+        return begin
     if not overwrite:
         check_free(place)
     parts = _Parts(descriptor, path, place, begin, told)
@@ -118,6 +120,7 @@ def _upload(descriptor: int, path: str, place: Place, *, told: Told, overwrite: 
         parts.give_up()
         raise
     parts.complete(headers)
+    return begin
 
 
 def content_type(path: str) -> dict[str, str]:
@@ -128,9 +131,12 @@ def content_type(path: str) -> dict[str, str]:
     return {"Content-Type": kind} if kind else {}
 
 
-def _identity(descriptor: int) -> tuple[int, int, int]:
-    """Size in bytes, time in ns, inode."""
-    status = os.fstat(descriptor)
+def _identity(descriptor: int) -> Identity:
+    return identity_of(os.fstat(descriptor))
+
+
+def identity_of(status: os.stat_result) -> Identity:
+    """Size in bytes, time in ns, inode: a file that was written to has another one."""
     return status.st_size, status.st_mtime_ns, status.st_ino
 
 
@@ -150,9 +156,7 @@ def check_free(place: Place) -> None:
 class _Parts:
     """One upload in parts, as it is written down while it lasts."""
 
-    def __init__(
-        self, descriptor: int, path: str, place: Place, identity: tuple[int, int, int], told: Told
-    ) -> None:
+    def __init__(self, descriptor: int, path: str, place: Place, identity: Identity, told: Told) -> None:
         self._descriptor = descriptor
         self._place = place
         self._size = identity[0]
