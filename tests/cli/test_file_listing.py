@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -263,3 +264,17 @@ def test_keys_that_ended_are_asked_for_again_once(served: Service, ada: Person) 
             next(content(storage, "lab", "secret/plan.txt"))
         assert refused.value.status == 403
         assert asked == [False, True]
+
+
+@pytest.mark.parametrize(("wrong", "said"), [(7300, "2 h ahead of"), (-7300, "2 h behind")])
+def test_a_clock_that_is_wrong_is_said_with_by_how_much(
+    served: Service, ada: Person, monkeypatch: pytest.MonkeyPatch, wrong: int, said: str
+) -> None:
+    with storage_through(served.s3_url, ada) as (storage, _):
+        right = time.time
+        monkeypatch.setattr(time, "time", lambda: right() + wrong)
+        storage._renew_at = storage._ends_at = right() + 100_000  # for the clock is wrong for them, too
+        with pytest.raises(S3Refused) as refused:
+            list(content(storage, "lab", "data/a.tif"))
+    assert f"this machine's clock is {said}" in str(refused.value)
+    assert str(refused.value).endswith("set it, and try again.")
