@@ -64,6 +64,14 @@ def test_its_own_certificate_works_for_every_client(
         body = os.urandom(3_000_000)
         s3.put_object(Bucket=place.bucket, Key=place.key("kept"), Body=body)  # aws-chunked, as boto3 does over TLS
         assert s3.get_object(Bucket=place.bucket, Key=place.key("kept"))["Body"].read() == body
+        ada.wio("cp", "work/kept", "./down")
+        with open(os.path.join(ada.home, "down"), "rb") as file:
+            assert file.read() == body
+        ada.wio("cp", "./down", "work/up")
+        assert ada.json("stat", "work/up")["size"] == len(body)
+        ada.environment["SSL_CERT_FILE"] = "/dev/null"
+        assert "certificate of" in ada.refused("cp", "work/kept", "./again")
+        ada.environment["SSL_CERT_FILE"] = certificate.authority
         link = ada.wio("presign", "work/kept").strip()
         fetched = subprocess.run(
             ["curl", "-sf", "--cacert", certificate.authority, link], capture_output=True, check=True
