@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 import re
+import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -278,3 +280,40 @@ def test_a_clock_that_is_wrong_is_said_with_by_how_much(
             list(content(storage, "lab", "data/a.tif"))
     assert f"this machine's clock is {said}" in str(refused.value)
     assert str(refused.value).endswith("set it, and try again.")
+
+
+def test_watching_shows_what_one_may_see_and_ends_with_the_right(served: Service, ada: Person) -> None:
+    del served
+    eve = ada.service.colleague("eva")
+    ada.wio("share", "data/raw", "eva")
+    command = ["wio", "watch", "--json", "ada/data/raw"]
+    with subprocess.Popen(
+        command, env=eve.env(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as watching:
+        assert watching.stdout is not None
+        assert watching.stderr is not None
+        stop = threading.Event()
+
+        def write() -> None:
+            while not stop.wait(0.3):
+                ada.wio("pipe", "data/hidden", stdin="x")
+                ada.wio("pipe", "data/raw/two\nlines", stdin="four")
+                ada.wio("rm", "data/raw/two\nlines")
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        seen = [json.loads(watching.stdout.readline()) for _ in range(4)]
+        stop.set()
+        writer.join()
+        ada.wio("unshare", "data/raw", "eva")
+        rest, said = watching.communicate(timeout=30)
+    assert watching.returncode == 1
+    assert "watching ada:data/raw has ended" in said
+    seen += map(json.loads, rest.splitlines())
+    assert {one["path"] for one in seen} == {"raw/two\nlines"}
+    assert {(one["event"].partition(":")[2].partition(":")[0], one["size"]) for one in seen} == {
+        ("ObjectCreated", 4),
+        ("ObjectRemoved", None),
+    }
+    assert all(one["reference"] == "ada/data/raw/two\nlines" for one in seen)
+    ada.wio("rm", "data/hidden")

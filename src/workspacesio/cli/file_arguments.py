@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _UNITS = {"": 1, "B": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
 
 
-def add_paths(parser: argparse.ArgumentParser, *, nargs: str, what: str) -> None:
-    """References of the form WORKSPACE[/PATH]."""
+def add_paths(parser: argparse.ArgumentParser, *, nargs: str | None, what: str) -> None:
+    """References of the form WORKSPACE[/PATH], or one where `nargs` is None."""
     add_workspace(parser, "paths", metavar="WORKSPACE[/PATH]", nargs=nargs, help=what)
 
 

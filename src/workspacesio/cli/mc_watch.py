@@ -1,7 +1,6 @@
 """`wio mc watch` where the server tells of changes only to those who may read a whole bucket: from our own stream.
 
-The service decides each event for the caller, and this prints it as `mc watch` would (cmd/watch-main.go). When the
-connection ends without a reason, it goes on behind the last event, so that none is missed or shown twice.
+The service decides each event for the caller, and this prints it as `mc watch` would (cmd/watch-main.go).
 """
 
 from __future__ import annotations
@@ -9,22 +8,17 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 
 from workspacesio.cli import mc_flags, output
 from workspacesio.cli.mc_output import go_json
-from workspacesio.client.errors import CommandError, Refused, UsageError
-from workspacesio.client.http_api import HttpApi, signed_in
+from workspacesio.cli.watching import follow
+from workspacesio.client.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, NoReturn
 
     from workspacesio.client.references import Located
-
-PAUSE_SECONDS = 1.0
-PATIENCE_SECONDS = 60.0
-"""How long a server that was reached before is waited for."""
 
 KINDS = {
     "put": ("s3:ObjectCreated:",),
@@ -85,57 +79,10 @@ class Shape:
         return f"\x1b[{colour}m{text}\x1b[0m" if self._coloured else text
 
 
-def watch(located: Located, arguments: list[str], *, plain: list[str]) -> int:
+def watch(located: Located, arguments: list[str], *, plain: list[str]) -> NoReturn:
     """Print events until interrupted; raises CommandError when the right or the sign-in ends."""
     shape = Shape(located, arguments, plain)
-    client = signed_in()
-    last, since = _read(client, shape, None), time.monotonic()
-    while True:
-        time.sleep(PAUSE_SECONDS)
-        try:
-            last, since = _read(client, shape, last), time.monotonic()
-        except Refused as refused:
-            if refused.status != 503:
-                raise _ended(shape, str(refused)) from refused
-            problem: CommandError = refused
-        except CommandError as error:
-            problem = error
-        else:
-            continue
-        if time.monotonic() - since > PATIENCE_SECONDS:
-            raise problem
-
-
-class _Ended(CommandError):
-    """For a reason that the service gave: no other attempt is made."""
-
-
-def _read(client: HttpApi, shape: Shape, last: str | None) -> str | None:
-    """One connection to its end; returns where to go on. Raises CommandError where there was none."""
-    connected = False
-    try:
-        for kind, cursor, data in client.messages("/events", last=last, within=shape.within):
-            connected, last = True, cursor or last
-            if kind == "message":
-                shape.show(data)
-            elif kind == "lost":
-                print(
-                    "wio: some changes are missing, since the service has forgotten them; `wio mc ls` shows what "
-                    "is there.",
-                    file=sys.stderr,
-                )
-            elif kind == "end" and data["error"]["code"] != "database_unavailable":
-                raise _ended(shape, str(data["error"]["message"]))
-    except (_Ended, Refused):
-        raise
-    except CommandError:
-        if not connected:
-            raise
-    return last
-
-
-def _ended(shape: Shape, message: str) -> _Ended:
-    return _Ended(f"watching {output.safe(shape.within.rstrip('/'))} has ended: {message}")
+    follow(shape.within, shape.show)
 
 
 def binary_size(count: int) -> str:

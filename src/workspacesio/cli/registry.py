@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "sync": ("sync_commands", "sync", "make one folder like another: only what differs is copied"),
     "diff": ("sync_commands", "diff", "what differs between two folders"),
     "pipe": ("pipe_command", "pipe", "make an object of standard input"),
+    "watch": ("watch_command", "watch", "what happens to objects, as it happens"),
     "rm": ("removing_commands", "rm", "delete objects"),
     "cat": ("reading_commands", "cat", "print objects"),
     "head": ("reading_commands", "head", "print the beginning of objects"),
@@ -101,7 +102,7 @@ SHORT_FORMS: dict[str, str] = {
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Signing in", ("register", "login", "logout", "whoami", "passwd", "api-key")),
     ("Workspaces", ("ls", "workspace", "group")),
-    ("Files", ("cp", "mv", "sync", "diff", "pipe", "cat", "head", "tree", "find", "stat", "rm", "mc")),
+    ("Files", ("cp", "mv", "sync", "diff", "pipe", "cat", "head", "tree", "find", "stat", "watch", "rm", "mc")),
     ("Finding", ("search", "du")),
     ("Other tools", ("token", "config", "exec", "presign", "path", "credential")),
     ("Running a service", ("user", "node", "root", "crawl", "index", "audit", "serve", "admin")),
