@@ -317,3 +317,23 @@ def test_watching_shows_what_one_may_see_and_ends_with_the_right(served: Service
     }
     assert all(one["reference"] == "ada/data/raw/two\nlines" for one in seen)
     ada.wio("rm", "data/hidden")
+
+
+def complete(person: Person, line: str) -> set[str]:
+    """What a shell would offer (argcomplete's protocol: the answer comes on descriptor 8)."""
+    environment = {"_ARGCOMPLETE": "1", "COMP_LINE": line, "COMP_POINT": str(len(line)), "_ARGCOMPLETE_IFS": "\n"}
+    done = person.shell("bash", "-c", "wio 8>&1 9>/dev/null >/dev/null", env=environment)
+    return {word.strip() for word in done.stdout.split("\n") if word.strip()}
+
+
+def test_paths_are_completed(ada: Person, ben: Person) -> None:
+    assert complete(ada, "wio ls data/r") == {"data/raw/", "data/raw.txt"}
+    assert complete(ada, "wio cat data/raw/d") == {"data/raw/deep/"}
+    assert complete(ada, "wio cp ada/data/raw/") == {"ada/data/raw/b.tif", "ada/data/raw/deep/"}
+    assert complete(ben, "wio ls ada/data/") == {"ada/data/", "ada/data/raw/"}
+    assert complete(ben, "wio ls ada/data/raw/d") == {"ada/data/raw/deep/"}
+    assert complete(ben, "wio ls ada/secret/") == set()
+    os.mkdir(os.path.join(ada.home, "datasets"))
+    assert {"data/", "datasets/"} <= complete(ada, "wio cp data")
+    assert complete(ada, "wio cp ./data") == {"./datasets/"}
+    os.rmdir(os.path.join(ada.home, "datasets"))

@@ -21,6 +21,12 @@ def add_workspace(
     action.completer = complete_workspace  # type: ignore[attr-defined]
 
 
+def add_path(parser: argparse.ArgumentParser, name: str, *, local: bool = False, **settings: Any) -> None:
+    """A path in a workspace, or where `local` a file of this machine, that the shell can complete."""
+    action = parser.add_argument(name, **settings)
+    action.completer = complete_path_or_file if local else complete_path  # type: ignore[attr-defined]
+
+
 def add_root(parser: argparse.ArgumentParser, name: str = "--root", **settings: Any) -> None:
     """A root's name, that the shell can complete."""
     action = parser.add_argument(name, metavar="ROOT", **settings)
@@ -48,3 +54,18 @@ def complete_workspace(prefix: str, **_: Any) -> list[str]:
     from workspacesio.cli.completion import workspace_references
 
     return workspace_references(prefix)
+
+
+def complete_path(prefix: str, **_: Any) -> list[str]:
+    """For argcomplete: workspaces, and what lies in them."""
+    from workspacesio.cli.completion import paths
+
+    return paths(prefix)
+
+
+def complete_path_or_file(prefix: str, **settings: Any) -> list[str]:
+    """As `complete_path`, and the files of this machine."""
+    from argcomplete.completers import FilesCompleter
+
+    local: list[str] = list(FilesCompleter()(prefix, **settings))
+    return local if prefix[:1] in (".", "/", "~") else [*complete_path(prefix), *local]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import time
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 FRESH_SECONDS = 30
 """How long one listing answers the tabulator key."""
+MOST_LOOKED_AT = 1000
+"""Of what lies in a folder; more is no choice for a person."""
 
 
 def completion_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +56,29 @@ def workspace_references(typed: str) -> list[str]:
     names = [f"{one['name']}/" for one in known if one["owner"] == caller.username]
     names += [f"{one['owner']}/{one['name']}/" for one in known]
     return [name for name in names if name.startswith(typed)]
+
+
+def paths(typed: str) -> list[str]:
+    """What lies where was typed, beneath a workspace; and references as `workspace_references`. Silent."""
+    folder, slash, _ = typed.rpartition("/")
+    return [*workspace_references(typed), *(_children(f"{folder}/", typed) if slash else ())]
+
+
+def _children(folder: str, typed: str) -> list[str]:
+    from workspacesio.client.places import places
+    from workspacesio.client.references import READ, Resolver
+
+    try:
+        caller = sign_in.current()
+        located = Resolver(caller, exists=lambda _: False).locate(folder, READ)
+        if located is None:
+            return []
+        (place,) = places(caller, [located], read_only=True)
+        with place.storage:
+            first = itertools.islice((place.name(item.path) for item in place.items()), MOST_LOOKED_AT)
+            return [name for name in first if name.startswith(typed) and name.isprintable()]
+    except (CommandError, OSError, KeyError, TypeError):
+        return []
 
 
 def root_names(typed: str) -> list[str]:

@@ -8,7 +8,7 @@ import os
 import sys
 
 from workspacesio.cli import output, passwords
-from workspacesio.cli.arguments import add_workspace
+from workspacesio.cli.arguments import add_path
 from workspacesio.cli.transfer_progress import Shown, summary
 from workspacesio.client import sign_in
 from workspacesio.client.copy_plan import Copy, LeftOut, Named, Patterns, name_of, plan
@@ -30,7 +30,7 @@ What was interrupted goes on when the same command is typed again."""
 
 
 def cp_arguments(parser: argparse.ArgumentParser) -> None:
-    add_workspace(parser, "paths", metavar="PATH", nargs="+", help="from where, and last of all to where")
+    add_path(parser, "paths", local=True, metavar="PATH", nargs="+", help="from where, and last of all to where")
     parser.add_argument("-r", "--recursive", action="store_true", help="folders, with everything below")
     parser.add_argument("--include", action="append", default=[], metavar="PATTERN", help="only names like this")
     parser.add_argument("--exclude", action="append", default=[], metavar="PATTERN", help="no names like this")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from workspacesio.cli.arguments import add_json, add_workspace
+from workspacesio.cli.arguments import add_json, add_path, add_workspace
 from workspacesio.client import credential_cache, sign_in
 from workspacesio.client.credentials import aws_environment, credential
 from workspacesio.client.errors import CommandError, UsageError
@@ -114,7 +114,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def presign_arguments(parser: argparse.ArgumentParser) -> None:
-    add_workspace(parser, "reference", metavar="WORKSPACE/PATH", help="one object")
+    add_path(parser, "reference", metavar="WORKSPACE/PATH", help="one object")
     parser.add_argument(
         "--expires", type=_seconds, default=3600, metavar="1h", help="how long it lives (default: 1h)"
     )
@@ -132,7 +132,7 @@ def presign(arguments: argparse.Namespace) -> None:
 
 
 def path_arguments(parser: argparse.ArgumentParser) -> None:
-    add_workspace(parser, "reference", metavar="WORKSPACE[/PATH]")
+    add_path(parser, "reference", metavar="WORKSPACE[/PATH]")
 
 
 def path(arguments: argparse.Namespace) -> None:

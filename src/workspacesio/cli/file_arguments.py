@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from workspacesio.cli import output
-from workspacesio.cli.arguments import add_workspace
+from workspacesio.cli.arguments import add_path
 from workspacesio.client import sign_in
 from workspacesio.client.errors import UsageError
 from workspacesio.client.places import Item, Place, places
@@ -22,7 +22,7 @@ _UNITS = {"": 1, "B": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 1
 
 def add_paths(parser: argparse.ArgumentParser, *, nargs: str | None, what: str) -> None:
     """References of the form WORKSPACE[/PATH], or one where `nargs` is None."""
-    add_workspace(parser, "paths", metavar="WORKSPACE[/PATH]", nargs=nargs, help=what)
+    add_path(parser, "paths", metavar="WORKSPACE[/PATH]", nargs=nargs, help=what)
 
 
 def opened(typed: Sequence[str]) -> list[Place]:

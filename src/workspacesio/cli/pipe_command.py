@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from workspacesio.cli.arguments import add_workspace
+from workspacesio.cli.arguments import add_path
 from workspacesio.client import sign_in
 from workspacesio.client.errors import UsageError
 from workspacesio.client.multipart import Assembly, growing_part_size
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def pipe_arguments(parser: argparse.ArgumentParser) -> None:
-    add_workspace(parser, "path", metavar="WORKSPACE/PATH", help="the object, which is there when all has come")
+    add_path(parser, "path", metavar="WORKSPACE/PATH", help="the object, which is there when all has come")
 
 
 def pipe(arguments: argparse.Namespace) -> None:

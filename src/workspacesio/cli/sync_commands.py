@@ -7,7 +7,7 @@ import os
 import sys
 
 from workspacesio.cli import output, passwords
-from workspacesio.cli.arguments import add_workspace
+from workspacesio.cli.arguments import add_path
 from workspacesio.cli.copy_commands import closing, named, report
 from workspacesio.cli.file_arguments import byte_count
 from workspacesio.cli.transfer_progress import Shown, summary
@@ -28,7 +28,7 @@ Equal is what has the same size and is no younger than its copy; --checksum comp
 
 
 def sync_arguments(parser: argparse.ArgumentParser) -> None:
-    add_workspace(parser, "paths", metavar="FOLDER", nargs=2, help="from where, and to where")
+    add_path(parser, "paths", local=True, metavar="FOLDER", nargs=2, help="from where, and to where")
     parser.add_argument("--delete", action="store_true", help="delete there what isn't here")
     _which(parser)
     parser.add_argument(
@@ -41,7 +41,9 @@ def sync_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def diff_arguments(parser: argparse.ArgumentParser) -> None:
-    add_workspace(parser, "paths", metavar="FOLDER", nargs=2, help="two folders, at least one in a workspace")
+    add_path(
+        parser, "paths", local=True, metavar="FOLDER", nargs=2, help="two folders, at least one in a workspace"
+    )
     _which(parser)
     parser.epilog = (
         "`<` stands before what only the first has, `>` only the second, `!` what differs. Exit status 1: some do."
