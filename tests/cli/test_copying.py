@@ -254,12 +254,13 @@ def test_names_that_no_local_file_can_have() -> None:
             long = "é" * 128 + "/x"
             for path in ("../../x", "a/../../x", "/etc/x", "a//b", "a/./b", "a\0b", long, "fine", "folder/"):
                 yield Item(path, 1)
+            yield Item("empty/", 0)
 
     workspace = {"owner": "a", "name": "w", "bucket": "b", "prefix": "w/", "node": "n", "id": 1, "level": "read"}
     source = Hostile(Located(workspace, "w", ""), None)  # type: ignore[arg-type]
     steps = list(plan([Named("w/", source)], Named("t/", "t"), recursive=True))
     assert [step.target for step in steps if not isinstance(step, LeftOut)] == [os.path.join("t", "fine")]
-    assert sum(isinstance(step, LeftOut) for step in steps) == 7
+    assert sum(isinstance(step, LeftOut) for step in steps) == 8
 
 
 def test_within_a_node_and_between_nodes(served: Service, ada: Person, data: str, here: str) -> None:

@@ -91,23 +91,26 @@ def _files(side: str | Place, patterns: Patterns) -> Iterator[tuple[str, File] |
     if isinstance(side, Place):
         from datetime import datetime
 
-        for path, (place, item) in objects_below(side):
-            if patterns.take(path):
+        for path, found in objects_below(side):
+            if isinstance(found, LeftOut):
+                yield found
+            elif patterns.take(path):
+                place, item = found
                 at = datetime.fromisoformat(item.modified).timestamp()
                 yield path, File(place, item.size or 0, at, item.etag)
         return
     if not os.path.isdir(side):
         return
-    for path, found in local_files(side):
-        if not isinstance(found, LeftOut):
+    for path, file in local_files(side):
+        if not isinstance(file, LeftOut):
             if patterns.take(path):
-                status = stat_of(found)
+                status = stat_of(file)
                 if isinstance(status, LeftOut):
                     yield status
                 else:
-                    yield path, File(found, status.st_size, status.st_mtime)
+                    yield path, File(file, status.st_size, status.st_mtime)
         elif not path or path.endswith("/") or patterns.take(path):
-            yield found
+            yield file
 
 
 def _order(path: str) -> bytes:

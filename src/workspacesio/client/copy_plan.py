@@ -177,11 +177,14 @@ def _below(one: Named, base: str, target: Named, patterns: Patterns) -> Iterator
                 yield Copy(place, end, item.size or 0, item.etag)
 
 
-def objects_below(folder: Place) -> Iterator[tuple[str, tuple[Place, Item]]]:
-    """Paths below a folder. What stands for an empty folder is no object that anybody means."""
+def objects_below(folder: Place) -> Iterator[tuple[str, tuple[Place, Item] | LeftOut]]:
+    """Paths below a folder. What stands for an empty one is no object that anybody means, unless it holds bytes."""
     for item in folder.walk():
+        path = item.path[len(folder.folder) :]
         if not item.path.endswith("/"):
-            yield item.path[len(folder.folder) :], (folder.at(item.path), item)
+            yield path, (folder.at(item.path), item)
+        elif item.size:
+            yield path, LeftOut(folder.name(item.path), "it has the name of a folder, and holds bytes")
 
 
 def local_files(folder: str) -> Iterator[tuple[str, str | LeftOut]]:
