@@ -178,7 +178,7 @@ def _below(one: Named, base: str, target: Named, patterns: Patterns) -> Iterator
 
 
 def objects_below(folder: Place) -> Iterator[tuple[str, tuple[Place, Item] | LeftOut]]:
-    """Paths below a folder. What stands for an empty one is no object that anybody means, unless it holds bytes."""
+    """Paths below a folder. What stands for an empty one, and holds nothing, is no object that anybody means."""
     for item in folder.walk():
         path = item.path[len(folder.folder) :]
         if not item.path.endswith("/"):
