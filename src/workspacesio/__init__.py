@@ -1,3 +1,16 @@
 """WorkspacesIO: share large research data where it lies."""
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from workspacesio.client.client import Client as Client
+
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """`Client` is loaded when it is asked for: every command and part of the service begins with this package."""
+    if name == "Client":
+        from workspacesio.client.client import Client
+
+        return Client
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

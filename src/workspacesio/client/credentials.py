@@ -27,14 +27,17 @@ def credential(
     from workspacesio.client.http_api import HttpApi
 
     body = {name: value for name, value in request.items() if value}
+    api = HttpApi(caller.server, caller.token)
     try:
-        issued: dict[str, Any] = HttpApi(caller.server, caller.token).post("/credentials", body)
+        issued: dict[str, Any] = api.post("/credentials", body)
     except Refused as refused:
         nodes = refused.details.get("candidates")
         if request.get("node") or request.get("workspaces") or not isinstance(nodes, list):
             raise
         names = ", ".join(map(str, nodes))
         raise UsageError(f"you reach several nodes; add --node and one of {names}.") from refused
+    finally:
+        api.close()
     if (issued.get("abilities") or {}).get("immediate_revocation", True):
         # Other keys hold the rights of the moment, and would miss what is shared or made next.
         credential_cache.put(caller.cache_key, request, issued)

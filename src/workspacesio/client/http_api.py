@@ -27,6 +27,10 @@ class HttpApi:
         self._token = token
         self._connection, self._before_path, self._headers = connect(server)
 
+    def close(self) -> None:
+        """What is asked next opens another connection."""
+        self._connection.close()
+
     def get(self, path: str, /, **query: str | int | bool | None) -> Any:
         """The answer to GET; raises Refused, and CommandError where there is none."""
         return self.request("GET", path, query=query)

@@ -61,6 +61,11 @@ def current() -> SignIn:
         import hashlib
 
         return SignIn(server, token, cache_key=hashlib.sha256(f"{server}\0{token}".encode()).hexdigest()[:32])
+    return kept_for(server)
+
+
+def kept_for(server: str) -> SignIn:
+    """As `wio login` left it; raises CommandError that says how to sign in."""
     kept = _config().get("servers", {}).get(server)
     if not isinstance(kept, dict) or not kept.get("token"):
         raise CommandError(
