@@ -266,7 +266,8 @@ def test_a_crawl_that_is_watched_paused_and_let_go(ada: Person, running: Service
         with open(os.path.join(many, f"{number}.many"), "wb"):
             pass
     waiting = subprocess.Popen(
-        ["wio", "crawl", "start", "--root", "existing", "--rate", "1", "--wait"],
+        # What runs in the background of a shell ignores ^C.
+        ["env", "--default-signal=INT", "wio", "crawl", "start", "--root", "existing", "--rate", "1", "--wait"],
         env=ada.env(),
         cwd=ada.home,
         stdout=subprocess.PIPE,
