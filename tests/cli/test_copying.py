@@ -600,3 +600,17 @@ def test_a_right_that_has_ended_ends_the_copy(served: Service, ada: Person, data
     assert done.returncode == 1
     assert done.stderr.count("you may read") <= 30
     assert "10 in a row were refused, and nothing more is tried; 0 were copied before" in done.stderr
+
+
+def test_no_connection_is_left_open(served: Service, ada: Person, data: str, here: str) -> None:
+    for number in range(12):
+        write(ada, f"{here}/{number}", b"x" * 1000)
+    workspace, issued = ada.json("workspace", "show", data), ada.json("token", data)
+    with NodeStorage(lambda _: issued) as storage:
+        place = Place(Located(workspace, data, ""), storage)
+        steps = [Copy(whole(ada, f"{here}/{number}"), place.at(str(number)), 1000) for number in range(12)]
+        assert copy_all(steps, Progress(), overwrite=True).copied == 12
+        held = set(storage._sockets)
+        assert held
+    assert all(one.fileno() == -1 for one in held)
+    del served

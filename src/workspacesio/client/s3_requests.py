@@ -129,6 +129,7 @@ class NodeStorage:
             # Closing alone wakes nobody who reads; and what TLS would still like to say doesn't matter.
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(one, socket.SHUT_RDWR)
+            one.close()  # that of a thread that has ended is nobody's any more
         self.disconnect()
 
     def __enter__(self) -> Self:
