@@ -45,3 +45,10 @@ def at_terminal(
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     os.close(terminal)
     return status, shown
+
+
+def complete(person: Person, line: str) -> set[str]:
+    """What a shell would offer (argcomplete's protocol: the answer comes on descriptor 8)."""
+    environment = {"_ARGCOMPLETE": "1", "COMP_LINE": line, "COMP_POINT": str(len(line)), "_ARGCOMPLETE_IFS": "\n"}
+    done = person.shell("bash", "-c", "wio 8>&1 9>/dev/null >/dev/null", env=environment)
+    return {word.strip() for word in done.stdout.split("\n") if word.strip()}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cli.terminal import on_terminal
+from cli.terminal import complete, on_terminal
 from servers.service import PASSWORD, Person, Service
 
 
@@ -348,10 +348,3 @@ def test_completion(ada: Person) -> None:
     assert complete(ada, "wio du compl") == {"completed/"}
     assert complete(ada, "wio crawl start --root exi") == {"existing"}
     assert complete(ada, "wio search --sort mod") == {"modified"}
-
-
-def complete(person: Person, line: str) -> set[str]:
-    """What a shell would offer (argcomplete's protocol: the answer comes on descriptor 8)."""
-    environment = {"_ARGCOMPLETE": "1", "COMP_LINE": line, "COMP_POINT": str(len(line)), "_ARGCOMPLETE_IFS": "\n"}
-    done = person.shell("bash", "-c", "wio 8>&1 9>/dev/null >/dev/null", env=environment)
-    return {word.strip() for word in done.stdout.split("\n") if word.strip()}

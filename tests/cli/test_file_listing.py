@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from cli.terminal import on_terminal
+from cli.terminal import complete, on_terminal
 from servers.service import Person, Service, service
 from servers.tcp_proxy import tcp_proxy
 from workspacesio.client.errors import CommandError
@@ -317,13 +317,6 @@ def test_watching_shows_what_one_may_see_and_ends_with_the_right(served: Service
     }
     assert all(one["reference"] == "ada/data/raw/two\nlines" for one in seen)
     ada.wio("rm", "data/hidden")
-
-
-def complete(person: Person, line: str) -> set[str]:
-    """What a shell would offer (argcomplete's protocol: the answer comes on descriptor 8)."""
-    environment = {"_ARGCOMPLETE": "1", "COMP_LINE": line, "COMP_POINT": str(len(line)), "_ARGCOMPLETE_IFS": "\n"}
-    done = person.shell("bash", "-c", "wio 8>&1 9>/dev/null >/dev/null", env=environment)
-    return {word.strip() for word in done.stdout.split("\n") if word.strip()}
 
 
 def test_paths_are_completed(ada: Person, ben: Person) -> None:

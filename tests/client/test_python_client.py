@@ -100,8 +100,10 @@ def test_sharing_and_its_end(people: tuple[Person, Person], ada: Client, monkeyp
             with pytest.raises(errors.Refused):
                 call()
         plates.unshare("ben", folder="raw/")
-        with pytest.raises(errors.Refused):
+        with pytest.raises(errors.NotFound):
             theirs.read_bytes("raw/b.bin")
+        with pytest.raises(errors.NotFound):
+            theirs.ls()
         with pytest.raises(errors.NotFound) as refused:
             ben.workspace("ada/plates")
     assert refused.value.code

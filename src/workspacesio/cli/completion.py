@@ -70,7 +70,7 @@ def _children(folder: str, typed: str) -> list[str]:
 
     try:
         caller = sign_in.current()
-        located = Resolver(caller, exists=lambda _: False).locate(folder, READ)
+        located = Resolver(caller, exists=lambda _: False, believes=False).locate(folder, READ)
         if located is None:
             return []
         (place,) = places(caller, [located], read_only=True)

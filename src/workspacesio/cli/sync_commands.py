@@ -35,7 +35,7 @@ def sync_arguments(parser: argparse.ArgumentParser) -> None:
         "--bandwidth", type=byte_count, metavar="SIZE", help="so many bytes a second at most: 10MB"
     )
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
-    parser.add_argument("-y", "--yes", action="store_true", help="overwrite and delete without asking")
+    parser.add_argument("-y", "--yes", action="store_true", help="delete without asking on a terminal")
     parser.add_argument("--json", action="store_true", help="print JSON at the end")
     parser.epilog = EPILOG
 
@@ -64,7 +64,7 @@ class _Work:
         self._pairs = pairs(source.end, target.end, Patterns(arguments.include, arguments.exclude))
         self._target = target.end
         self.surplus: list[tuple[str, File]] = []
-        self.overwritten = self.equal = 0
+        self.equal = 0
 
     def copies(self) -> Iterator[Copy | LeftOut]:
         for pair in self._pairs:
@@ -74,7 +74,6 @@ class _Work:
                 assert pair.target is not None
                 self.surplus.append((pair.path, pair.target))
             elif pair.target is None or _is_to_be_copied(pair, by_content=self._checksum):
-                self.overwritten += pair.target is not None
                 end = end_below(self._target, pair.path)
                 if isinstance(end, LeftOut):
                     yield LeftOut(name_of(pair.source.end), end.reason)

@@ -187,9 +187,16 @@ class Workspace:
         with _told():
             return self._client._api.pages(f"/workspaces/{self._described['id']}/shares", "id")
 
+    def _now(self) -> dict[str, Any]:
+        """Which folders are shared is answered from the description itself, so it must be of this moment."""
+        reference = f"{self.owner}:{self.name}"
+        answer = self._client._ask("GET", "/workspaces/resolve", query={"reference": reference, "purpose": READ})
+        described: dict[str, Any] = answer["workspace"]
+        return described
+
     @contextlib.contextmanager
     def _at(self, path: str, *, writes: bool = False) -> Iterator[Place]:
-        located = Located(self._described, self.reference, path)
+        located = Located(self._described if self.level else self._now(), self.reference, path)
         (place,) = places(self._client._caller, [located], read_only=not writes)
         with place.storage:
             yield place

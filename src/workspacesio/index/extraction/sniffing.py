@@ -107,7 +107,7 @@ def _office_type(stream: BinaryIO) -> str:
         stream.seek(0)
         with zipfile.ZipFile(stream) as archive:
             names = {info.filename.partition("/")[0] + "/" for info in archive.infolist()[:_MOST_ENTRIES]}
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):  # the last of archives of newer kinds
+    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError):  # the last for newer kinds of zip
         return ZIP
     return next((content_type for folder, content_type in _OFFICE if folder.decode() in names), ZIP)
 
