@@ -7,7 +7,6 @@ import base64
 import hashlib
 import json
 import logging
-import signal
 import socket
 import time
 import urllib.error
@@ -266,16 +265,13 @@ def test_a_server_that_hangs_is_given_up_and_others_are_refused_at_once(
     process: SearchServerProcess, server: SearchServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader = filled_engine(server, 1).reader()
-    process.process.send_signal(signal.SIGSTOP)
-    try:
+    with process.process.frozen():
         with pytest.raises(Unavailable, match=r"did not answer in time"):
             server.ask("GET", "/", seconds=0.5)
         begun = time.monotonic()
         with pytest.raises(Unavailable, match=r"did not answer in time"):
             reader.total(Everything())
         assert time.monotonic() - begun < 0.2
-    finally:
-        process.process.send_signal(signal.SIGCONT)
     wait_until_asked_again()
     assert reader.total(Everything())[0] == 3
 
@@ -284,16 +280,13 @@ def test_more_searches_than_it_takes_wait_for_their_turn(
     process: SearchServerProcess, server: SearchServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(opensearch_server, "TURN_SECONDS", 0.3)
-    process.process.send_signal(signal.SIGSTOP)
-    try:
+    with process.process.frozen():
         waiting = [Thread(target=ask, args=(server, 2.0)) for _ in range(opensearch_server.SEARCHES_AT_ONCE)]
         for thread in waiting:
             thread.start()
         time.sleep(0.2)
         with pytest.raises(Unavailable, match="is busy"):
             server.ask("GET", "/")
-    finally:
-        process.process.send_signal(signal.SIGCONT)
     for thread in waiting:
         thread.join()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import sqlite3
 import threading
 import time
@@ -18,7 +17,7 @@ from botocore.exceptions import ClientError
 from journeys.places import Place, own_workspace, place_of
 from journeys.processes import descendants, wait_until
 from servers.postgresql import PostgresqlServer, postgresql
-from servers.process import ServerFailed
+from servers.process import ServerFailed, frozen
 from servers.service import Person, Service, service
 
 pytestmark = pytest.mark.xdist_group("database trouble")
@@ -184,17 +183,12 @@ def test_a_stopped_postgresql_is_refused_and_comes_back(server: PostgresqlServer
 def test_a_stuck_postgresql_is_refused_within_seconds(server: PostgresqlServer, on_postgresql: Service) -> None:
     ada, place = filled(on_postgresql)
     stuck = [server.process.pid, *descendants(server.process.pid)]
-    for pid in stuck:
-        os.kill(pid, signal.SIGSTOP)
-    try:
+    with frozen(*stuck):
         begun = time.monotonic()
         for _ in range(2):
             with pytest.raises(ClientError, match="ServiceUnavailable"):
                 place.client(timeout=20).get_object(Bucket=place.bucket, Key=place.key("kept"))
         assert time.monotonic() - begun < 15
-    finally:
-        for pid in stuck:
-            os.kill(pid, signal.SIGCONT)
     check_works(ada, place)
 
 

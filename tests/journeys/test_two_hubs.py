@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import signal
 import threading
 import time
 from collections import Counter
@@ -232,9 +231,8 @@ class Trouble:
 
     def _freeze(self, _: Random) -> None:
         """Requests are given up, and carried out afterwards."""
-        self.server.process.send_signal(signal.SIGSTOP)
-        time.sleep(5.5)
-        self.server.process.send_signal(signal.SIGCONT)
+        with self.server.process.frozen():
+            time.sleep(5.5)
 
     def _cut_requests(self, chance: Random) -> None:
         for _ in range(8):

@@ -11,7 +11,8 @@ import socket
 import subprocess
 import time
 import urllib.parse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Self
 
 from servers.installed import installed
@@ -116,6 +117,12 @@ class Process:
         """Sends a signal to the process itself, not to its children."""
         self._popen.send_signal(number)
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """While in the context, the process hangs: connections are accepted, and nothing is answered."""
+        with frozen(self.pid):
+            yield
+
     def wait(self, timeout: float = 30) -> int:
         """Waits for the end and returns the exit status; raises `subprocess.TimeoutExpired`."""
         return self._popen.wait(timeout)
@@ -155,6 +162,39 @@ def _lives_in_group(group: int) -> bool:
         if int(process_group) == group and state not in "ZX":
             return True
     return False
+
+
+@contextmanager
+def frozen(*pids: int) -> Iterator[None]:
+    """While in the context, the processes are stopped, all their threads.
+
+    The first thread that runs tells the others to stop: on a busy machine they go on answering until it has.
+    """
+    try:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        deadline = time.monotonic() + 20
+        while not all(_is_stopped(pid) for pid in pids):
+            if time.monotonic() > deadline:
+                raise ServerFailed(f"processes {pids} didn't stop")
+            time.sleep(0.001)
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+def _is_stopped(pid: int) -> bool:
+    return all(_state(f"/proc/{pid}/task/{thread}/stat") in "TtZX" for thread in os.listdir(f"/proc/{pid}/task"))
+
+
+def _state(stat: str) -> str:
+    """The state of proc(5); X for what has ended meanwhile."""
+    try:
+        with open(stat, encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0]
+    except OSError:
+        return "X"
 
 
 def http_status(url: str) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import signal
 import subprocess
 import sys
 import threading
@@ -117,12 +116,9 @@ def test_frozen_is_pending_and_nothing_is_called_enforced(database: Database, tm
         put(server, scans, "x")
         settle_one(service, service.share("ada", scans, "bob", "readwrite"))
         hand = service.keys("bob")
-        server.process.send_signal(signal.SIGSTOP)
-        try:
+        with server.process.frozen():
             changed = service.unshare("ada", scans, "bob")
             assert settle_one(service, changed) == "pending"
-        finally:
-            server.process.send_signal(signal.SIGCONT)
         assert "in time" in (service.effects()["user", BOB].problem or "")
         assert continue_effects(service) == 0
         assert hand.rights(scans) == ""
@@ -143,15 +139,12 @@ def test_nothing_is_enforced_before_the_server_has_heard_of_keys_that_were_ended
         put(server, scans, "x")
         settle_one(service, service.share("ada", scans, "bob", "readwrite"))
         hand = service.keys("bob")
-        server.process.send_signal(signal.SIGSTOP)
-        try:
+        with server.process.frozen():
             _, changed = service.do("root", disable_user, username="bob")
             assert settle(service, changed, nodes=[1]) == [("there", "pending")]
             _, again = service.do("root", disable_user, username="bob")
             assert settle(service, again, nodes=[1]) == [("there", "pending")]
             assert settle(service, service.unshare("ada", scans, "bob"), nodes=[1]) == [("there", "pending")]
-        finally:
-            server.process.send_signal(signal.SIGCONT)
         assert continue_effects(service) == 0
         assert hand.rights(scans) == ""
 
