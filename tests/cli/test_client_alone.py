@@ -14,7 +14,8 @@ import pytest
 from servers.service import PASSWORD, Service
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-DEPENDS_ON = ("argcomplete",)
+DEPENDS_ON = ("argcomplete", "fsspec", "obstore", "platformdirs")
+THEY_DEPEND_ON = ("typing_extensions.py",)
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +44,8 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> str:
     assert [one.partition(">")[0] for one in required] == list(DEPENDS_ON)
     for name in DEPENDS_ON:
         shutil.copytree(os.path.join(sysconfig.get_path("purelib"), name), os.path.join(installed, name))
+    for name in THEY_DEPEND_ON:
+        shutil.copy(os.path.join(sysconfig.get_path("purelib"), name), installed)
     return installed
 
 
