@@ -271,7 +271,7 @@ def test_a_server_that_hangs_is_given_up_and_others_are_refused_at_once(
         begun = time.monotonic()
         with pytest.raises(Unavailable, match=r"did not answer in time"):
             reader.total(Everything())
-        assert time.monotonic() - begun < 0.2
+        assert time.monotonic() - begun < opensearch_server.ANSWER_SECONDS / 3
     wait_until_asked_again()
     assert reader.total(Everything())[0] == 3
 
@@ -496,6 +496,6 @@ def test_what_is_not_answered_is_not_sent_again() -> None:
         server = SearchServer(ServerAddress(*silent.getsockname()))
         begun = time.monotonic()
         with pytest.raises(Unavailable, match="in time"):
-            server.ask("POST", "/_bulk", b"", seconds=1)
-        assert time.monotonic() - begun < 1.8
+            server.ask("POST", "/_bulk", b"", seconds=3)
+        assert time.monotonic() - begun < 5.9
         server.close()

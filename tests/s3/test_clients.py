@@ -156,9 +156,9 @@ def test_mc_watch(world: World, mc_path: str, tmp_path: Path) -> None:
             time.sleep(0.2)
         begun = time.monotonic()
         client.delete_object(Bucket=BUCKET, Key="ada/first é")
-        while not any("ObjectRemoved" in line for line in lines) and time.monotonic() < begun + 5:
+        while not any("ObjectRemoved" in line for line in lines) and time.monotonic() < begun + 10:
             time.sleep(0.01)
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 5
     finally:
         watching.terminate()
         watching.wait(10)

@@ -79,7 +79,7 @@ def test_what_happens_is_told_in_minio_s_form(world: World) -> None:
         begun = time.monotonic()
         etag = client.put_object(Bucket=BUCKET, Key="ada/a b+é", Body=b"12345")["ETag"]
         listener.wait_for(1)
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - begun < 3
         client.delete_object(Bucket=BUCKET, Key="ada/a b+é")
         listener.wait_for(2)
     created, removed = listener.records

@@ -126,7 +126,7 @@ def test_a_server_that_hangs_slows_nobody_else(
     assert settle_one(service, service.unshare("ada", scans, "bob")) == "pending"
     with pytest.raises(Unavailable):
         service.issue("bob")
-    assert time.monotonic() - begun < 1, "known to be away"
+    assert time.monotonic() - begun < 3, "known to be away"
     proxy.mode = "pass"
     assert node_state(service, 1).problems == (), "found again by whoever looks"
     assert continue_effects(service) == 0

@@ -47,7 +47,7 @@ class CredentialRequest(Body):
     """Without `workspaces`: for all that the caller reaches on the node, now and later while it lives.
 
     On a node without immediate revocation for what the caller reaches now, and a quarter of an hour instead of an
-    hour where `duration_seconds` isn't given.
+    hour where `duration_seconds` isn't given; never longer than the service's longest.
     """
 
     workspaces: Annotated[list[Line], Field(min_length=1, max_length=100)] | None = None
@@ -230,7 +230,8 @@ def _issue(
         node_id, name = scope.node.id, scope.node.name
         server = SERVER_KINDS.get(NodeKind(scope.node.kind))
         if server is None:
-            return node_id, name, _issue_here(call, session, actor, scope, duration or USUAL_LIFE, now)
+            usual = min(USUAL_LIFE, timedelta(seconds=call.visit.context.settings.credential_max_seconds))
+            return node_id, name, _issue_here(call, session, actor, scope, duration or usual, now)
     return node_id, name, server.issue(call.visit.context, call, scope_of=scope_of, duration=duration)
 
 
