@@ -17,10 +17,11 @@ from workspacesio.database.index_tables import IndexRequest
 from workspacesio.database.tables import Node, Root
 from workspacesio.domain.errors import Unavailable
 from workspacesio.domain.vocabulary import FolderLayout, NodeKind
-from workspacesio.index import request_task
+from workspacesio.index import verifying
 from workspacesio.index.found import Found
 from workspacesio.index.opening import Engines
 from workspacesio.index.request_task import RequestTask
+from workspacesio.index.verifying import Verification
 from workspacesio.nodes.folder.driver import FolderDriver
 from workspacesio.services.index_requests import request_rebuild, request_verify
 from workspacesio.settings import Settings
@@ -46,6 +47,7 @@ class Worker:
             clock=lambda: datetime.now(UTC),
             stopping=lambda: False,
             wake=self.woken.append,
+            leave=lambda thread: None,
         )
         self.task = RequestTask(self.context)
 
@@ -149,8 +151,8 @@ def test_a_root_that_is_away_does_not_keep_others_from_being_compared(worker: Wo
 
 
 def test_many_roots_that_are_away_are_said_in_short() -> None:
-    assert request_task._in_short(["A.", "B."]) == "A. B."
-    assert request_task._in_short(["A.", "B.", "C.", "D.", "E."]) == "A. B. C. So it was with 2 more roots."
+    assert verifying.in_short(["A.", "B."]) == "A. B."
+    assert verifying.in_short(["A.", "B.", "C.", "D.", "E."]) == "A. B. C. So it was with 2 more roots."
 
 
 def test_a_rebuild_is_done_when_the_new_engine_serves(worker: Worker) -> None:
@@ -199,7 +201,7 @@ def test_a_comparison_that_breaks_off_has_failed(worker: Worker, monkeypatch: py
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(worker.task, "_engine_differences", broken)
+    monkeypatch.setattr(Verification, "_engine_differences", broken)
     with worker.world.database.journal() as session:
         number = request_verify(session, root_id=None, requested_by=1, now=NOW).id
     with pytest.raises(ZeroDivisionError):
@@ -250,5 +252,5 @@ def test_events_are_recorded_while_the_engine_is_compared(worker: Worker) -> Non
     worker.settle()
     lock = CountingLock(worker.world.recorder.lock)
     worker.world.recorder.lock = lock  # type: ignore[assignment]
-    assert worker.task._engine_differences([1]) == 0
+    assert Verification(worker.context)._engine_differences([1]) == 0
     assert lock.turns == 8

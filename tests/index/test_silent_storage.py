@@ -18,20 +18,22 @@ from index.crawl_world import NOW, CrawlWorld
 from workspacesio.cli.server import index_worker, roles
 from workspacesio.cli.server.index_worker import IndexWorker
 from workspacesio.cli.server.state import ServerState
-from workspacesio.database.index_tables import Crawl
+from workspacesio.database.index_tables import Crawl, IndexRequest
 from workspacesio.database.tables import Node, Root, Workspace
 from workspacesio.domain.vocabulary import CrawlReason, CrawlState, FolderLayout, NodeKind, RootType
-from workspacesio.index import answering_drivers, crawl_task, marks, watched_workspaces, watching
+from workspacesio.index import answering_drivers, crawl_task, marks, verifying, watched_workspaces, watching
 from workspacesio.index.changed_folders import ChangedFoldersTask
 from workspacesio.index.crawl_queue import LEASE, MOST_SILENT, CrawlQueue
 from workspacesio.index.crawl_task import CrawlTask
 from workspacesio.index.events import EventTask
 from workspacesio.index.freshness import Freshness, KeptBy, freshness_of_roots
 from workspacesio.index.opening import IndexReader
+from workspacesio.index.request_task import RequestTask
 from workspacesio.index.storage_silence import Silence
 from workspacesio.index.watching import WatchTask
 from workspacesio.index.worker import TaskMaker, UpkeepTask
 from workspacesio.services.crawl_requests import pause_crawl, resume_crawl
+from workspacesio.services.index_requests import request_verify
 from workspacesio.services.keys import Keyring
 from workspacesio.settings import Settings
 
@@ -182,6 +184,43 @@ def test_a_root_that_does_not_answer_holds_up_no_other(
     assert (world.row(hanging).state, world.row(hanging).problem) == (CrawlState.DONE, None)
     assert service.holds(in_dead) == {"file"}
     assert f"crawl {hanging} of root dead: its storage answers" in caplog.text
+    assert service.stop() == 0
+
+
+def test_a_root_that_does_not_answer_holds_up_no_comparison_of_others(
+    world: CrawlWorld, mounts: Mounts, root_of: RootOf, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verifying, "REPORT_SECONDS", 0.1)
+    monkeypatch.setattr(verifying, "SILENT_SECONDS", 0.7)
+    root_of("dead")
+    (other, _) = root_of("other")
+    service = serve((UpkeepTask, CrawlTask, RequestTask))
+    crawled = world.request(root_id=other)
+    wait_until(lambda: world.row(crawled).state == CrawlState.DONE)
+    world.write("other/w/new")
+    mounts.hang("dead")
+
+    def compared(root_id: int | None) -> IndexRequest:
+        with world.database.journal() as session:
+            number = request_verify(session, root_id=root_id, requested_by=1, now=NOW).id
+
+        def row() -> IndexRequest:
+            with world.database.read() as session:
+                return session.get_one(IndexRequest, number)
+
+        wait_until(lambda: row().state in ("done", "failed"))
+        return row()
+
+    both = compared(None)
+    assert (both.state, both.report["missing"]) == ("failed", 1)
+    assert both.problem == (
+        "Root dead could not be compared to its end: its storage doesn't answer; compare it again when it does."
+    )
+    alone = compared(other)
+    assert (alone.state, alone.report["missing"]) == ("done", 1)
+    assert set(mounts.waiting) == {"dead"}
+    mounts.answer("dead")
+    wait_until(lambda: not mounts.waiting)
     assert service.stop() == 0
 
 
