@@ -81,7 +81,7 @@ class Place:
             self.at(self.folder).details()
 
     def _holds_something(self) -> bool:
-        if self._shared_below() is not None:
+        if self.shared_below() is not None:
             return True
         try:
             page = objects.list_page(self.storage, self.bucket, self.key(self.folder), limit=1)
@@ -98,7 +98,7 @@ class Place:
 
     def items(self) -> Iterator[Item]:
         """What lies directly in this folder, in the order of keys. Raises CommandError."""
-        shared = self._shared_below()
+        shared = self.shared_below()
         if shared is not None:
             names = {folder[len(self.folder) :].partition("/")[0] for folder in shared}
             yield from (Item(f"{self.folder}{name}/") for name in sorted(names))
@@ -111,7 +111,7 @@ class Place:
 
     def walk(self) -> Iterator[Item]:
         """Every object below this folder, in the order of keys. Raises CommandError."""
-        shared = self._shared_below()
+        shared = self.shared_below()
         folders = [self.folder] if shared is None else _outermost(shared)
         try:
             for folder in folders:
@@ -168,7 +168,7 @@ class Place:
             found.append(str(self.workspace["level"]))
         return max(found, key=["read", "readwrite", "own", "owner"].index, default="")
 
-    def _shared_below(self) -> list[str] | None:
+    def shared_below(self) -> list[str] | None:
         """The shared folders below this one where it may not be listed itself; None where it may."""
         if self.workspace.get("level"):
             return None

@@ -123,6 +123,16 @@ def forget_cached(server: str) -> None:
         credential_cache.clear(str(kept["cache_key"]))
 
 
+def fingerprint() -> str:
+    """Another one after each change of who is signed in; it says nothing of who that is."""
+    import hashlib
+
+    servers = _config().get("servers", {}).items()
+    kept = sorted((server, str(one.get("cache_key"))) for server, one in servers if isinstance(one, dict))
+    told = [os.environ.get("WIO_API_URL"), os.environ.get("WIO_TOKEN"), _config().get("current"), kept]
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+
+
 def _config() -> dict[str, Any]:
     config = private_files.read_json(private_files.config_path())
     if not isinstance(config, dict) or not isinstance(config.get("servers", {}), dict):
