@@ -1,4 +1,4 @@
-"""A service with a folder and a MinIO server; somebody to whom one folder in a workspace is shared, and no more."""
+"""A service with a folder and a MinIO server; somebody to whom one folder of a workspace is shared, no more."""
 
 from __future__ import annotations
 

@@ -16,6 +16,10 @@ class UsageError(CommandError):
     exit_status = 2
 
 
+class NotSignedIn(CommandError):
+    """There is no sign-in here for this server."""
+
+
 class NotAllowed(CommandError):
     """The caller's rights don't reach so far, or don't any more."""
 

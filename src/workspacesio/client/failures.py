@@ -15,7 +15,7 @@ import contextlib
 import errno
 from typing import ClassVar
 
-from workspacesio.client.errors import CommandError, NotAllowed, NotThere, UsageError
+from workspacesio.client.errors import CommandError, NotAllowed, NotSignedIn, NotThere, UsageError
 from workspacesio.client.errors import Refused as RefusedByApi
 from workspacesio.client.s3_requests import S3Refused
 from workspacesio.client.uploads import Exists
@@ -157,6 +157,8 @@ def _in_the_tree(error: CommandError) -> errors.WorkspacesIOError:
         return errors.NotFound(str(error))
     if isinstance(error, NotAllowed):
         return errors.Refused(str(error))
+    if isinstance(error, NotSignedIn):
+        return errors.Unauthenticated(str(error))
     if isinstance(error, UsageError):
         return errors.Invalid(str(error))
     # A place says for which name it was refused, and what S3 said stands behind that.

@@ -138,7 +138,7 @@ class ListedFileSystem(AsyncFileSystem):
         if not path:
             return folder_info("")
         place = self._place(path)
-        if place is None:
+        if place is None or not place.path:
             return folder_info(path)
         known = self._listings.item(place.workspace["id"], place.path)
         return info_of(known or looking.look(place), place.typed)
@@ -225,7 +225,7 @@ class ListedFileSystem(AsyncFileSystem):
         prefix: str = "",
         **_: Any,
     ) -> Any:
-        """Every object below a path, in one listing where all are meant. Raises nothing where there is nothing."""
+        """Every object below a path, in one listing where all are meant; none where there is no such path."""
         if maxdepth is not None and maxdepth < 1:
             raise ValueError("maxdepth must be at least 1")
         path = self._strip_protocol(path)
@@ -236,7 +236,9 @@ class ListedFileSystem(AsyncFileSystem):
                 found = await self._run(self._all_below, path, prefix)
             if not found or (withdirs and path):
                 found.insert(0, await self._info(path))
-        except FileMissing:
+        except FileMissing as error:
+            if error.code == "no_such_workspace":
+                raise
             found = []
         named = {one["name"]: one for one in found if one["name"] and (withdirs or one["type"] == "file")}
         return {name: named[name] for name in sorted(named)} if detail else sorted(named)

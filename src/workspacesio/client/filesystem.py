@@ -170,11 +170,11 @@ class FileSystem(ListedFileSystem):
         if found == "file" or (found and not exist_ok):
             raise FileThere(f"{self._strip_protocol(path)} exists already.")
 
-    async def _rmdir(self, path: str) -> None:
-        found = await self._ls(path)
-        if found:
+    def rmdir(self, path: str) -> None:
+        """An empty folder, which is one that something was stored for. Raises FileExistsError for another one."""
+        if self.ls(path, refresh=True):
             raise FileThere(f"{self._strip_protocol(path)} isn't empty; rm(…, recursive=True) deletes it all.")
-        await self._run(self._remove_all, self._strip_protocol(path))
+        file_threads.answer(self._remove_all, self._strip_protocol(path))
 
     def sign(self, path: str, expiration: int = 100, method: str = "GET", **_: Any) -> str:
         """A link to one object for whoever has it, for so many seconds, GET or PUT."""

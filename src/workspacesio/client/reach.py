@@ -44,6 +44,7 @@ class Reach:
         self._meanings: dict[str, tuple[float, Meaning]] = {}
         self._workspaces: dict[str, tuple[float, list[dict[str, Any]]]] = {}
         self._storages: dict[tuple[str, ...], NodeStorage] = {}
+        self._keys_of = ""
 
     def place(self, path: str, *, writes: bool = False) -> Place:
         """Raises CommandError; its cause has status 404 where no workspace is meant."""
@@ -101,9 +102,7 @@ class Reach:
     def close(self) -> None:
         """All connections."""
         with self._opening:
-            storages, self._storages = self._storages, {}
-        for storage in storages.values():
-            storage.close()
+            self._close_storages()
         with self._asking:
             self._forget_caller()
 
@@ -151,12 +150,22 @@ class Reach:
         names = sorted({f"{one.workspace['owner']}:{one.workspace['name']}" for one in located})
         wanted = (str(located[0].workspace["node"]), *names)
         with self._opening:
-            known = self._storages.get(wanted)
-            if known is None:
+            caller = self._caller
+            if caller is None:
                 with self._asking:
                     caller = self._who()
+            if caller.token != self._keys_of:
+                self._close_storages()
+                self._keys_of = caller.token
+            known = self._storages.get(wanted)
+            if known is None:
                 known = self._storages[wanted] = places(caller, located, read_only=self._read_only)[0].storage
         return known
+
+    def _close_storages(self) -> None:
+        for storage in self._storages.values():
+            storage.close()
+        self._storages.clear()
 
     def _who(self) -> sign_in.SignIn:
         if self._caller is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from workspacesio.client import private_files
-from workspacesio.client.errors import CommandError, UsageError
+from workspacesio.client.errors import NotSignedIn, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def server_address() -> str:
 
 
 def current() -> SignIn:
-    """The sign-in to use; raises CommandError that says how to sign in."""
+    """The sign-in to use; raises NotSignedIn that says how to sign in."""
     server = server_address()
     token = os.environ.get("WIO_TOKEN")
     if token:
@@ -64,11 +64,17 @@ def current() -> SignIn:
     return kept_for(server)
 
 
+def at(address: str) -> SignIn:
+    """The sign-in at a server, whichever is the current one. Raises CommandError, UsageError."""
+    server = check_server(address)
+    return current() if server == server_address() else kept_for(server)
+
+
 def kept_for(server: str) -> SignIn:
-    """As `wio login` left it; raises CommandError that says how to sign in."""
+    """As `wio login` left it; raises NotSignedIn that says how to sign in."""
     kept = _config().get("servers", {}).get(server)
     if not isinstance(kept, dict) or not kept.get("token"):
-        raise CommandError(
+        raise NotSignedIn(
             f"you are not signed in to {server}; type `wio login {server} EMAIL`, or for another server "
             "`wio login https://HOST EMAIL`."
         )
