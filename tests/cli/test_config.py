@@ -80,6 +80,30 @@ def test_rclone_asks_for_keys_by_itself(ada: Person) -> None:
     ada.wio("rm", "plates/new.txt")
 
 
+def test_a_node_and_a_server_of_its_own(ada: Person) -> None:
+    """A profile of a node is named after it, and asks the server at which it was made, whichever is current."""
+    ada.wio("config", "rclone", "--node", "local", "--write")
+    elsewhere = {"WIO_API_URL": "http://127.0.0.1:9"}
+    for workspace, name in (("plates", "a.csv"), ("secret", "plan")):
+        aws = ada.shell("aws", "s3", "ls", f"s3://lab/{workspace}/", "--profile", "wio-local", env=elsewhere)
+        assert (aws.returncode, name in aws.stdout) == (0, True), aws.stderr
+        rclone = ada.shell("rclone", "lsf", f"wio-local:lab/{workspace}/", env=elsewhere)
+        assert name in rclone.stdout.split(), rclone.stderr
+    assert "not signed in" in ada.refused("token", "--server", "http://127.0.0.1:9")
+
+
+def test_a_profile_for_other_keys_is_not_replaced_by_chance(ada: Person) -> None:
+    env = {"AWS_CONFIG_FILE": path(ada, "others")}
+    for arguments in ("plates", "plates", "plates --read-only", "ada/plates --profile wio-plates"):
+        done = ada.shell("wio", "config", "aws", "--write", *arguments.split(), env=env)
+        replaced = "read-only" not in arguments
+        assert (done.returncode == 0) == replaced, done
+        if not replaced:
+            assert "replace that one by --profile wio-plates" in done.stderr
+    with open(path(ada, "others"), encoding="utf-8") as file:
+        assert file.read().count("[profile wio-plates]") == 1
+
+
 def test_files_are_private_and_links_stay(ada: Person) -> None:
     os.makedirs(path(ada, "dotfiles"))
     os.symlink(path(ada, "dotfiles/aws"), path(ada, "linked"))
@@ -94,8 +118,10 @@ def test_what_is_printed(ada: Person, mc_path: str) -> None:
     assert exported.startswith("export MC_HOST_wio_plates=http://")
     listed = ada.shell("bash", "-c", f"{exported.strip()}; {mc_path} --json ls wio_plates/lab/plates/")
     assert [json.loads(line)["key"] for line in listed.stdout.splitlines()] == ["a.csv"], listed
-    s3cmd = ada.wio("config", "s3cmd", "plates")
-    assert s3cmd.startswith("[default]\naccess_key = ")
+    s3cmd = ada.run("config", "s3cmd", "plates")
+    assert s3cmd.stdout.startswith("[default]\nhost_base = 127.0.0.1:")
+    assert "key" not in s3cmd.stdout
+    assert "wio exec --keys" in s3cmd.stderr
     duckdb = ada.run("config", "duckdb", "plates")
     assert "PROFILE 'wio-plates'" in duckdb.stdout
     assert "URL_STYLE 'path', USE_SSL false" in duckdb.stdout

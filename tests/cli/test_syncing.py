@@ -7,6 +7,7 @@ import os
 import random
 import time
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 
@@ -116,6 +117,19 @@ def test_contents_are_compared_when_asked(ada: Person, data: str, here: str) -> 
     assert ada.json("sync", "--checksum", here, data)["copied"] == 1
     assert ada.wio("cat", f"{data}/a") == "two"
     assert ada.json("sync", "--checksum", here, data)["copied"] == 0
+
+
+def test_what_is_as_young_as_its_copy(ada: Person, data: str, here: str) -> None:
+    time.sleep(1.01 - time.time() % 1)  # so that it is sent in the second in which it is written
+    write(ada, f"{here}/new", b"first", at=None)
+    write(ada, f"{here}/big", BIG, at=None)
+    assert ada.json("sync", here, data)["copied"] == 2
+    assert ada.json("sync", here, data)["copied"] == 0
+    modified = datetime.fromisoformat(ada.json("stat", f"{data}/new")["modified"]).timestamp()
+    for text, at in (("other", modified - 0.1), ("third", modified + 0.1)):
+        write(ada, f"{here}/new", text.encode(), at=at)
+        assert ada.json("sync", here, data)["copied"] == 1
+        assert ada.wio("cat", f"{data}/new") == text
 
 
 def test_deleting_is_asked_for_and_never_by_mistake(ada: Person, data: str, here: str) -> None:

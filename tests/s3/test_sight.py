@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 import pytest
 
 from s3.world import BUCKET, Answer, World
-from workspacesio.domain.authority import NotIdentified
+from workspacesio.domain.authority import NotIdentified, Permit
 from workspacesio.domain.errors import Unavailable
+from workspacesio.domain.permissions import Denied
 from workspacesio.domain.vocabulary import Level
 from workspacesio.nodes.values import ObjectInfo
 
@@ -117,6 +119,20 @@ def test_an_unshared_reader_is_refused_on_the_next_request(world: World) -> None
 
 
 # --- who is asking -----------------------------------------------------------------------------------------
+
+
+def test_keys_that_end_while_a_body_comes_are_called_so(world: World) -> None:
+    decided = world.rights.decide
+    asked = []
+
+    async def decide(*given: Any) -> Permit | Denied:
+        asked.append(given)
+        return await decided(*given) if len(asked) == 1 else Denied("credential_expired")
+
+    world.rights.decide = decide  # type: ignore[method-assign]
+    answer = world.raw("PUT", f"/{BUCKET}/ada/x", body=b"1")
+    assert (answer.status, answer.code, len(asked)) == (400, "ExpiredToken", 2)
+    assert not os.path.exists(world.path("ada/x"))
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,17 @@ if TYPE_CHECKING:
 
 
 def become(command: list[str], environment: dict[str, str]) -> NoReturn:
-    """Replace this process, looking for the program on the environment's PATH. Raises OSError if it can't run."""
+    """Replace this process, looking for the program on the environment's PATH. Raises OSError if it can't run.
+
+    On Windows, where a process can't be replaced, this one waits for the other and ends as it did.
+    """
     sys.stdout.flush()
+    if os.name == "nt":
+        from workspacesio.cli.running import end_as, run
+
+        raise SystemExit(end_as(run(command, environment)))
     # Python ignores these, and ignored signals stay ignored across execve.
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(number, signal.SIG_DFL)
+    for name in ("SIGPIPE", "SIGXFSZ"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
     os.execvpe(command[0], command, environment)  # noqa: S606 (what the user typed)

@@ -16,7 +16,7 @@ import urllib.parse
 from workspacesio.cli import output
 from workspacesio.cli.arguments import add_workspace
 from workspacesio.client import private_files, sign_in
-from workspacesio.client.credentials import credential
+from workspacesio.client.credentials import credential, mc_host
 from workspacesio.client.errors import CommandError, UsageError
 
 TYPE_CHECKING = False
@@ -28,8 +28,8 @@ RENEWING = frozenset({"aws", "rclone", "duckdb"})
 EPILOG = """\
   wio config aws plates --write       a profile for aws, boto3 and every AWS SDK: aws s3 ls --profile wio-plates …
   wio config rclone --write           a remote for rclone, with that profile: rclone lsf wio:BUCKET/PREFIX/
-aws, rclone and duckdb ask for new keys by themselves; what is printed for mc and s3cmd ends with its keys.
-`wio path plates` tells bucket and prefix."""
+aws, rclone and duckdb ask for new keys by themselves; what is printed for mc ends with its keys, and s3cmd gets
+them by `wio exec --keys plates -- s3cmd …`. `wio path plates` tells bucket and prefix."""
 
 
 def config_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +37,7 @@ def config_arguments(parser: argparse.ArgumentParser) -> None:
     add_workspace(parser, "workspaces", nargs="*", help="what its keys are narrowed to (default: all of the node)")
     parser.add_argument("--node", metavar="NODE", help="the node, where you reach more than one")
     parser.add_argument("--read-only", action="store_true", help="only for reading")
-    parser.add_argument("--profile", metavar="NAME", help="its name (default: wio, or wio-WORKSPACE)")
+    parser.add_argument("--profile", metavar="NAME", help="its name (default: wio, wio-WORKSPACE or wio-NODE)")
     parser.add_argument("--write", action="store_true", help="write it to the tool's file instead of printing it")
     parser.epilog = EPILOG
 
@@ -53,7 +53,7 @@ def config(arguments: argparse.Namespace) -> None:
         "duration_seconds": None,
     }
     issued = credential(sign_in.current(), request)
-    profile = arguments.profile or _profile(arguments.workspaces)
+    profile = arguments.profile or _profile(arguments)
     if not profile.replace("-", "").replace("_", "").replace(".", "").isalnum():
         raise UsageError(
             f"{profile!r} can't be the name of a profile; give one of letters and digits: --profile NAME."
@@ -73,24 +73,32 @@ def config(arguments: argparse.Namespace) -> None:
     else:
         for tool in dict.fromkeys(("aws", arguments.tool)):  # rclone takes its keys from the profile of aws
             path = _file_of(tool)
-            _write_section(path, sections[tool])
+            _write_section(path, sections[tool], replaces=bool(arguments.profile))
             print(f"{output.safe(path)} has {_header(sections[tool])} now.")
         return
+    if arguments.tool == "mc":
+        print(
+            f"It ends {output.when(issued['expires_at'])}; `wio exec … -- mc ls wio/…` has new keys.",
+            file=sys.stderr,
+        )
+    if arguments.tool == "s3cmd":
+        print("Keys come by `wio exec --keys … -- s3cmd …`.", file=sys.stderr)
     if arguments.tool in RENEWING and arguments.tool != "aws":
         print(
             f"It takes its keys from a profile: `wio config aws … --profile {profile} --write`.", file=sys.stderr
         )
 
 
-def _profile(workspaces: list[str]) -> str:
-    names = [one.strip("/").rpartition("/")[2].rpartition(":")[2] for one in workspaces]
-    return "-".join(["wio", *names])
+def _profile(arguments: argparse.Namespace) -> str:
+    names = [one.strip("/").rpartition("/")[2].rpartition(":")[2] for one in arguments.workspaces]
+    return "-".join(["wio", *(names or filter(None, [arguments.node]))])
 
 
 def _command(arguments: argparse.Namespace, issued: dict[str, Any]) -> str:
     """What an SDK runs to get keys; it splits at blanks, and takes double quotes as a shell does."""
     wio = shutil.which(sys.argv[0]) or os.path.abspath(sys.argv[0])
-    words = [wio, "token", "--format", "process", "--node", issued["node"]]
+    # Another server may be the one of the last sign-in by then.
+    words = [wio, "token", "--format", "process", "--server", sign_in.server_address(), "--node", issued["node"]]
     words += [*(["--read-only"] if arguments.read_only else []), *arguments.workspaces]
     return " ".join(f'"{word}"' if shlex.quote(word) != word else word for word in words)
 
@@ -133,19 +141,15 @@ def _duckdb(profile: str, issued: dict[str, Any]) -> str:
 
 
 def _mc(profile: str, issued: dict[str, Any]) -> str:
-    from workspacesio.cli.mc_command import host_value
-
     name = profile.replace("-", "_").replace(".", "_")
-    return f"export MC_HOST_{name}={shlex.quote(host_value(issued))}"
+    return f"export MC_HOST_{name}={shlex.quote(mc_host(issued))}"
 
 
 def _s3cmd(issued: dict[str, Any]) -> str:
+    """Without keys: with a token in its file s3cmd asks AWS' metadata address for others (S3/Config.py)."""
     address = urllib.parse.urlsplit(issued["endpoint"])
     return (
         "[default]\n"
-        f"access_key = {issued['access_key_id']}\n"
-        f"secret_key = {issued['secret_access_key']}\n"
-        f"access_token = {issued['session_token']}\n"
         f"host_base = {address.netloc}\n"
         f"host_bucket = {address.netloc}\n"
         f"bucket_location = {issued['region']}\n"
@@ -155,18 +159,27 @@ def _s3cmd(issued: dict[str, Any]) -> str:
 
 def _file_of(tool: str) -> str:
     if tool == "aws":
-        return os.environ.get("AWS_CONFIG_FILE") or os.path.expanduser("~/.aws/config")
-    return os.environ.get("RCLONE_CONFIG") or os.path.expanduser("~/.config/rclone/rclone.conf")
+        return os.environ.get("AWS_CONFIG_FILE") or os.path.join(os.path.expanduser("~"), ".aws", "config")
+    # fs/config/config.go, makeConfigPath.
+    folders = (os.environ.get("APPDATA") if os.name == "nt" else None, os.environ.get("XDG_CONFIG_HOME"))
+    folder = next(filter(None, folders), os.path.join(os.path.expanduser("~"), ".config"))
+    return os.environ.get("RCLONE_CONFIG") or os.path.join(folder, "rclone", "rclone.conf")
+
+
+def _keys_of(section: str) -> str:
+    """What a profile's keys are for: what `wio token` is asked, wherever `wio` is."""
+    lines = [line.partition("=")[2] for line in section.splitlines() if line.startswith("credential_process")]
+    return lines[0].partition(" token ")[2].strip() if lines else ""
 
 
 def _header(section: str) -> str:
     return section.partition("\n")[0]
 
 
-def _write_section(path: str, section: str) -> None:
+def _write_section(path: str, section: str, *, replaces: bool) -> None:
     """Put a section in place of the one with its header, or behind all others, which stay as they are.
 
-    Raises CommandError.
+    Raises CommandError, also where that one gets other keys, unless it `replaces` any.
     """
     try:
         with open(path, encoding="utf-8") as file:
@@ -180,7 +193,13 @@ def _write_section(path: str, section: str) -> None:
     end = next(
         (index for index in range(begin + 1, len(lines)) if lines[index].lstrip().startswith("[")), len(lines)
     )
-    before, after = "".join(lines[:begin]), "".join(lines[end:])
+    before, there, after = ("".join(part) for part in (lines[:begin], lines[begin:end], lines[end:]))
+    if not replaces and there and _keys_of(there) != _keys_of(section):
+        name = header.strip("[]").removeprefix("profile ")
+        raise CommandError(
+            f"{header} in {path} gets other keys already; give this one another name by --profile NAME, or "
+            f"replace that one by --profile {name}."
+        )
     if before and not before.endswith("\n"):
         before += "\n"
     # Where somebody keeps such files elsewhere, behind a link, they stay there.

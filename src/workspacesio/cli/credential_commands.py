@@ -1,55 +1,21 @@
-"""Short-lived S3 keys for other programs: `wio token`, `exec`, `presign`, `path` and `credential …`."""
+"""Short-lived S3 keys for other programs: `wio token`, `presign`, `path` and `credential …`."""
 
 from __future__ import annotations
 
 import argparse
-import os
 
-from workspacesio.cli.arguments import add_json, add_path, add_workspace
+from workspacesio.cli.arguments import add_json, add_path
+from workspacesio.cli.credential_arguments import add_request, request_of, seconds
 from workspacesio.client import credential_cache, sign_in
 from workspacesio.client.credentials import aws_environment, credential
-from workspacesio.client.errors import CommandError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # `typing` costs more to load than the rest of `wio token`
     from typing import Any
 
-OTHER_AWS_SETTINGS = (
-    "AWS_PROFILE",
-    "AWS_DEFAULT_PROFILE",
-    "AWS_SECURITY_TOKEN",
-    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-)
-"""What would turn an SDK away from the credential that it is given (AWS SDKs and Tools Reference Guide)."""
-
-
-def _request_arguments(parser: argparse.ArgumentParser) -> None:
-    add_workspace(
-        parser, "workspaces", nargs="*", help="what it is narrowed to (default: all that you reach on the node)"
-    )
-    parser.add_argument("--node", metavar="NODE", help="the node, where you reach more than one")
-    parser.add_argument("--read-only", action="store_true", help="only for reading")
-    parser.add_argument("--duration", type=_seconds, metavar="1h", help="how long it lives")
-    parser.add_argument("--fresh", action="store_true", help="don't use a cached one")
-
-
-def _seconds(text: str) -> int:
-    from workspacesio.cli import times
-
-    return times.duration(text)
-
-
-def _request(arguments: argparse.Namespace) -> dict[str, Any]:
-    return {
-        "workspaces": arguments.workspaces,
-        "node": arguments.node,
-        "read_only": arguments.read_only,
-        "duration_seconds": arguments.duration,
-    }
-
 
 def token_arguments(parser: argparse.ArgumentParser) -> None:
-    _request_arguments(parser)
+    add_request(parser)
     parser.add_argument(
         "--format",
         choices=("env", "fish", "powershell", "json", "process"),
@@ -58,14 +24,15 @@ def token_arguments(parser: argparse.ArgumentParser) -> None:
         "credential_process in an AWS file reads (default: env)",
     )
     parser.add_argument("--json", dest="format", action="store_const", const="json", help="as --format json")
+    parser.add_argument("--server", metavar="https://HOST", help="which one, where you are signed in to several")
 
 
 def token(arguments: argparse.Namespace) -> None:
     """`wio token`: prints a credential. JSON adds its expiry and what it covers."""
-    caller = sign_in.current()
+    caller = sign_in.at(arguments.server) if arguments.server else sign_in.current()
     # A list of everything reached is true only when it is asked for now; the keys themselves follow live rights.
     lists_all = arguments.format == "json" and not arguments.workspaces
-    issued = credential(caller, _request(arguments), fresh=arguments.fresh or lists_all)
+    issued = credential(caller, request_of(arguments), fresh=arguments.fresh or lists_all)
     if arguments.format in _SHELLS:
         for name, value in aws_environment(issued).items():
             print(_SHELLS[arguments.format](name, value))
@@ -86,37 +53,10 @@ def token(arguments: argparse.Namespace) -> None:
     print_json(issued)
 
 
-def execute_arguments(parser: argparse.ArgumentParser) -> None:
-    _request_arguments(parser)
-    parser.usage = "wio exec [WORKSPACE ...] [options] -- COMMAND ..."
-    parser.set_defaults(command=[])
-
-
-def execute(arguments: argparse.Namespace) -> int:
-    """`wio exec`: this process becomes the command, so its exit status and signals are its own."""
-    if not arguments.command:
-        raise UsageError("write the command after --, as in `wio exec WORKSPACE -- aws s3 ls`.")
-    # The command may take long, so it doesn't begin with a credential that is half used up.
-    issued = credential(sign_in.current(), _request(arguments), left=0.5, fresh=arguments.fresh)
-    from workspacesio.cli.become import become
-
-    environment = {name: value for name, value in os.environ.items() if name not in OTHER_AWS_SETTINGS}
-    environment.update(aws_environment(issued))
-    if "SSL_CERT_FILE" in environment:
-        # The certificates that we trust, under the name that AWS SDKs read.
-        environment.setdefault("AWS_CA_BUNDLE", environment["SSL_CERT_FILE"])
-    try:
-        become(arguments.command, environment)
-    except OSError as error:
-        raise CommandError(
-            f"{arguments.command[0]} can't be run ({error.strerror}); is it installed and on the PATH?"
-        ) from error
-
-
 def presign_arguments(parser: argparse.ArgumentParser) -> None:
     add_path(parser, "reference", metavar="WORKSPACE/PATH", help="one object")
     parser.add_argument(
-        "--expires", type=_seconds, default=3600, metavar="1h", help="how long it lives (default: 1h)"
+        "--expires", type=seconds, default=3600, metavar="1h", help="how long it lives (default: 1h)"
     )
     parser.add_argument(
         "--method", choices=("GET", "PUT"), default="GET", help="to read or to write (default: GET)"

@@ -12,12 +12,14 @@ import os
 from workspacesio.cli import mc_flags, mc_program
 from workspacesio.cli.mc_output import Renamer, Shown
 from workspacesio.client import credential_cache, sign_in
+from workspacesio.client.credentials import mc_host
 from workspacesio.client.errors import CommandError, UsageError
 from workspacesio.client.references import WRITE, Located, Resolver, is_plainly_local
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
     from typing import Any
 
 HELP = """\
@@ -94,8 +96,7 @@ def mc(argv: list[str]) -> int:
             from workspacesio.cli.mc_watch import watch
 
             return watch(one, arguments, plain=[*argv[:start], *arguments])
-    from workspacesio.cli.mc_run import run
-
+    run = _runner()
     as_json = mc_flags.has_flag(verb, argv[:start] + arguments, "json") or "MC_JSON" in environment
     status = 0
     for one_run in _runs(verb, arguments, located):
@@ -105,13 +106,22 @@ def mc(argv: list[str]) -> int:
             [*argv[: start + 1], *one_run.values()],
             environment,
             verb=verb,
-            renamer=lambda shown=shown: Renamer(shown, verb=verb, as_json=as_json),  # type: ignore[misc]
+            renamer=lambda shown=shown: Renamer(shown, verb=verb, as_json=as_json),
         )
         status = ended or status
     if status:
         # Keys may have ended with others of the user's, and names may mean something else: the next run asks anew.
         credential_cache.clear(sign_in.current().cache_key)
     return status
+
+
+def _runner() -> Callable[..., int]:
+    """For systems with pseudo-terminals, and for those without."""
+    import importlib
+
+    module = "mc_run" if hasattr(os, "openpty") and hasattr(os, "posix_spawn") else "mc_piped"
+    found: Callable[..., int] = importlib.import_module(f"workspacesio.cli.{module}").run
+    return found
 
 
 def _hand_to_mc(
@@ -150,7 +160,7 @@ def _hand_to_mc(
             raise CommandError(_no_events(verb, node))
         # New for every run: neither an alias of the user's nor anything in an object's name can be equal to it.
         alias = "w" + os.urandom(6).hex()
-        environment[f"MC_HOST_{alias}"] = host_value(issued)
+        environment[f"MC_HOST_{alias}"] = mc_host(issued)
         for index, one in here.items():
             arguments[index] = f"{alias}/{one.key()}"
             shown.append(_shown(one, alias, issued["endpoint"]))
@@ -185,13 +195,6 @@ def _no_events(verb: str, node: str) -> str:
         f"`wio mc {verb}` with --watch can't be used on the node {node}: its server tells of changes only to "
         f"those who may read a whole bucket; run `wio mc {verb}` again to see what is new, or use `wio mc watch`."
     )
-
-
-def host_value(issued: dict[str, Any]) -> str:
-    """MC_HOST_… as mc parses it (cmd/config.go, parseEnvURLStr): nothing is escaped."""
-    scheme, _, host = issued["endpoint"].partition("://")
-    keys = f"{issued['access_key_id']}:{issued['secret_access_key']}:{issued['session_token']}"
-    return f"{scheme}://{keys}@{host.rstrip('/')}"
 
 
 def _duration(argv: list[str]) -> tuple[int | None, list[str]]:

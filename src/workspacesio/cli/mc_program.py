@@ -21,7 +21,7 @@ def find() -> str:
     other = None
     for name in ("mc", "mcli"):
         for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
-            path = os.path.join(folder or ".", name)
+            path = os.path.join(folder or ".", name + (".exe" if os.name == "nt" else ""))
             if os.path.isfile(path) and os.access(path, os.X_OK):
                 if _is_minio_client(path):
                     return path
@@ -68,7 +68,9 @@ def config_dir(program: str) -> str:
     """
     if given := os.environ.get("MC_CONFIG_DIR"):
         return given
-    own = os.path.join(os.path.expanduser("~"), "." + os.path.basename(program))
+    name = os.path.basename(program)
+    # cmd/config.go, mustGetMcConfigDir.
+    own = os.path.join(os.path.expanduser("~"), os.path.splitext(name)[0] if os.name == "nt" else f".{name}")
     if os.path.exists(os.path.join(own, "config.json")):
         return own
     ours = os.path.join(private_files.cache_dir(), "mc")

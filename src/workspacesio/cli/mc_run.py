@@ -2,6 +2,7 @@
 
 Where our output is a terminal, mc gets a terminal of its own (a pseudo-terminal of the same size), so its colours
 and progress bars stay. Otherwise it gets pipes. Standard input is ours in both cases.
+For POSIX; `mc_piped` stands in for it where there are no pseudo-terminals.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import fcntl
 import os
 import select
 import signal
+import sys
 import termios
 import tty
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+assert sys.platform != "win32"
 STDOUT, STDERR = 1, 2
 
 BINARY = frozenset({"cat", "head"})

@@ -42,7 +42,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "mc": ("mc_command", "mc", "ls mv cp rm diff cat tree head mirror watch find stat du pipe"),
     "token": ("credential_commands", "token", "short-lived S3 credentials for any S3 client"),
     "config": ("config_command", "config", "settings for aws, rclone, duckdb, mc and s3cmd"),
-    "exec": ("credential_commands", "execute", "run a command with S3 credentials in its environment"),
+    "exec": ("exec_command", "execute", "run a command with S3 credentials that it can renew"),
     "presign": ("credential_commands", "presign", "a link to one object for somebody without an account"),
     "path": ("credential_commands", "path", "the s3:// address of a path in a workspace"),
     "credential ls": ("credential_commands", "listing", "list your credentials that are still valid"),

@@ -12,7 +12,7 @@ from workspacesio.cli.copy_commands import closing, named, report
 from workspacesio.cli.file_arguments import byte_count
 from workspacesio.cli.transfer_progress import Shown, summary
 from workspacesio.client.comparing import File, Pair, differs, pairs
-from workspacesio.client.copy_plan import Copy, LeftOut, Named, Patterns, end_below, name_of
+from workspacesio.client.copy_plan import Copy, Ends, LeftOut, Named, Patterns, name_of
 from workspacesio.client.copying import Progress, Result, copy_all
 from workspacesio.client.errors import CommandError, UsageError
 from workspacesio.client.places import Item, Place
@@ -62,7 +62,7 @@ class _Work:
     def __init__(self, arguments: argparse.Namespace, source: Named, target: Named) -> None:
         self._checksum = arguments.checksum
         self._pairs = pairs(source.end, target.end, Patterns(arguments.include, arguments.exclude))
-        self._target = target.end
+        self._ends = Ends(target.end)
         self.surplus: list[tuple[str, File]] = []
         self.equal = 0
 
@@ -70,17 +70,20 @@ class _Work:
         for pair in self._pairs:
             if isinstance(pair, LeftOut):
                 yield pair
-            elif pair.source is None:
+                continue
+            if pair.source is None:
                 assert pair.target is not None
                 self.surplus.append((pair.path, pair.target))
-            elif pair.target is None or _is_to_be_copied(pair, by_content=self._checksum):
-                end = end_below(self._target, pair.path)
-                if isinstance(end, LeftOut):
-                    yield LeftOut(name_of(pair.source.end), end.reason)
-                else:
-                    yield Copy(pair.source.end, end, pair.source.size, pair.source.etag)
-            else:
+                continue
+            if pair.target is not None and not _is_to_be_copied(pair, by_content=self._checksum):
+                self._ends.take(pair.path)
                 self.equal += 1
+                continue
+            end = self._ends.below(pair.path, is_new=pair.target is None)
+            if isinstance(end, LeftOut):
+                yield LeftOut(name_of(pair.source.end), end.reason)
+            else:
+                yield Copy(pair.source.end, end, pair.source.size, pair.source.etag)
 
 
 def _is_to_be_copied(pair: Pair, *, by_content: bool) -> bool:

@@ -1,15 +1,17 @@
 """What differs between two folders, local or in workspaces: both are gone through once, in the order of S3.
 
 What is equal is told from listings: the size, and that the source is not younger than its copy. Times of objects
-are those of their writing; a download takes them over in whole seconds. With `by_content` the MD5 is compared
-instead, where the ETag of the object is one.
+are those of their writing, which many servers tell in whole seconds; a download takes them over so. What was
+written at about the time of its copy may be what was copied, or not any more: there, and with `by_content`
+everywhere, contents are compared, where the ETag of the object tells them.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
+import sys
 
+from workspacesio.client.checksums import etag_of_file, is_md5
 from workspacesio.client.copy_plan import LeftOut, Patterns, local_files, objects_below, stat_of
 from workspacesio.client.places import Place
 
@@ -17,19 +19,24 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-READ_BYTES = 1 << 20
+UNSURE_SECONDS = 2.0
+"""So near to each other, times in whole seconds don't tell which of two is younger, and a copy takes its time."""
 
 
 class File:
-    """One file or object of a side. `modified`: seconds since 1970. `etag`: "" for a local one."""
+    """One file or object of a side. `modified`: seconds since 1970. `etag`: "" for a local one.
 
-    __slots__ = ("end", "etag", "modified", "size")
+    `made`: for a local one when it came there, under its name or with its contents, whatever `modified` says.
+    """
 
-    def __init__(self, end: str | Place, size: int, modified: float, etag: str = "") -> None:
+    __slots__ = ("end", "etag", "made", "modified", "size")
+
+    def __init__(self, end: str | Place, size: int, modified: float, etag: str = "", *, made: float = 0.0) -> None:
         self.end = end
         self.size = size
         self.modified = modified
         self.etag = etag
+        self.made = made
 
 
 class Pair:
@@ -67,24 +74,29 @@ def differs(source: File, target: File, *, by_content: bool = False) -> bool:
     """Whether the source is to be copied again. Raises OSError."""
     if source.size != target.size:
         return True
-    if by_content:
-        mine, theirs = _digest(source), _digest(target)
-        if mine and theirs:
-            return mine != theirs
-    at = int(source.modified) if isinstance(target.end, str) else source.modified
-    return at > target.modified
+    if isinstance(target.end, str):
+        is_younger = int(source.modified) > target.modified
+        is_unsure = not is_younger and target.made - source.modified < UNSURE_SECONDS
+    else:
+        is_younger = source.modified > target.modified
+        is_unsure = abs(target.modified - source.modified) < UNSURE_SECONDS
+    if by_content or is_unsure:
+        has_same = _has_same_content(source, target)
+        if has_same is not None:
+            return not has_same
+    return is_younger
 
 
-def _digest(file: File) -> str:
-    """The MD5 of the content in hexadecimal digits; "" where it isn't known."""
-    if isinstance(file.end, Place):
-        etag = file.etag.strip('"')
-        return etag if len(etag) == 32 else ""
-    digest = hashlib.md5(usedforsecurity=False)
-    with open(file.end, "rb") as opened:
-        while piece := opened.read(READ_BYTES):
-            digest.update(piece)
-    return digest.hexdigest()
+def _has_same_content(one: File, other: File) -> bool | None:
+    """None where ETags don't tell it."""
+    if isinstance(one.end, str):
+        one, other = other, one
+    etag = one.etag.strip('"')
+    if isinstance(other.end, Place):
+        theirs = other.etag.strip('"')
+        return etag == theirs if is_md5(etag) and is_md5(theirs) else None
+    made = etag_of_file(other.end, etag)
+    return None if made is None else made == etag
 
 
 def _files(side: str | Place, patterns: Patterns) -> Iterator[tuple[str, File] | LeftOut]:
@@ -108,10 +120,10 @@ def _files(side: str | Place, patterns: Patterns) -> Iterator[tuple[str, File] |
                 if isinstance(status, LeftOut):
                     yield status
                 else:
-                    yield path, File(file, status.st_size, status.st_mtime)
+                    yield path, File(file, status.st_size, status.st_mtime, made=status.st_ctime)
         elif not path or path.endswith("/") or patterns.take(path):
             yield file
 
 
 def _order(path: str) -> bytes:
-    return path.encode(errors="surrogateescape")
+    return path.encode(errors=sys.getfilesystemencodeerrors())

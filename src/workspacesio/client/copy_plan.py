@@ -10,6 +10,7 @@ import os
 import stat
 
 from workspacesio.client.errors import CommandError, UsageError
+from workspacesio.client.local_names import Rules, Taken, folded, reason_against, rules_for
 from workspacesio.client.places import Item, Place
 
 TYPE_CHECKING = False
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 MAX_KEY_BYTES = 1024
-MAX_NAME_BYTES = 255
-"""Of a file or folder on all common file systems."""
 
 
 class Copy:
@@ -97,7 +96,8 @@ def plan(
         if not recursive:
             raise UsageError(f"{one.typed!r} is a folder; add -r to copy what lies in it.")
         _check_not_inside(one, target)
-    copies = _copies(sources, folders, target, patterns or Patterns(), into=into)
+    ends = [Ends(target.end) for _ in sources]
+    copies = _copies(sources, folders, ends, patterns or Patterns(), into=into)
     if len(sources) == 1:
         return copies
     names = [one.base_name() for one in sources if one not in folders or not one.by_contents]
@@ -106,17 +106,17 @@ def plan(
         raise UsageError(
             f"two of these are called {twice!r}, and one would overwrite the other in {target.typed!r}."
         )
-    return _once(copies)
+    return _once(copies, ends[0].rules)
 
 
-def _once(copies: Iterator[Copy | LeftOut]) -> Iterator[Copy | LeftOut]:
+def _once(copies: Iterator[Copy | LeftOut], rules: Rules) -> Iterator[Copy | LeftOut]:
     """The same, but nothing where something else of them goes already: to move it there would delete that."""
     taken = set()
     for step in copies:
         if isinstance(step, Copy):
-            name = name_of(step.target)
+            name = folded(name_of(step.target), rules)
             if name in taken:
-                yield LeftOut(name_of(step.source), f"another one goes to {name}", failed=True)
+                yield LeftOut(name_of(step.source), f"another one goes to {name_of(step.target)}", failed=True)
                 continue
             taken.add(name)
         yield step
@@ -128,9 +128,9 @@ def name_of(end: str | Place) -> str:
 
 
 def _copies(
-    sources: Sequence[Named], folders: Sequence[Named], target: Named, patterns: Patterns, *, into: bool
+    sources: Sequence[Named], folders: Sequence[Named], ends: Sequence[Ends], patterns: Patterns, *, into: bool
 ) -> Iterator[Copy | LeftOut]:
-    for one in sources:
+    for one, target in zip(sources, ends, strict=True):
         if one in folders:
             base = "" if one.by_contents or not into else one.base_name()
             yield from _below(one, base, target, patterns)
@@ -150,8 +150,8 @@ def _is_folder(one: Named) -> bool:
     return os.path.isdir(one.end)
 
 
-def _single(one: Named, base: str, target: Named) -> Copy | LeftOut:
-    end = end_below(target.end, base)
+def _single(one: Named, base: str, target: Ends) -> Copy | LeftOut:
+    end = target.below(base)
     if isinstance(end, LeftOut):
         return end
     if isinstance(one.end, str):
@@ -160,13 +160,13 @@ def _single(one: Named, base: str, target: Named) -> Copy | LeftOut:
     return Copy(one.end, end, details.size, details.etag)
 
 
-def _below(one: Named, base: str, target: Named, patterns: Patterns) -> Iterator[Copy | LeftOut]:
+def _below(one: Named, base: str, target: Ends, patterns: Patterns) -> Iterator[Copy | LeftOut]:
     found = local_files(one.end) if isinstance(one.end, str) else objects_below(one.end)
     for path, copied in found:
         if isinstance(copied, LeftOut):
             yield copied
         elif patterns.take(path):
-            end = end_below(target.end, f"{base}/{path}" if base else path)
+            end = target.below(f"{base}/{path}" if base else path)
             if isinstance(end, LeftOut):
                 yield LeftOut(copied if isinstance(copied, str) else copied[0].name(), end.reason)
             elif isinstance(copied, str):
@@ -250,29 +250,35 @@ def _not_copied(entry: os.DirEntry[str]) -> str:
     return ""
 
 
-def end_below(target: str | Place, path: str) -> str | Place | LeftOut:
-    """Where a path below a target lies; left out if its name can't be held there."""
-    if isinstance(target, str):
-        reason = _no_local_name(path)
-        return LeftOut(path, reason) if reason else os.path.join(target, *path.split("/")) if path else target
-    whole = f"{target.folder}{path}" if path else target.path
-    try:
-        too_long = len(target.key(whole).encode()) > MAX_KEY_BYTES
-    except UnicodeEncodeError:
-        return LeftOut(path, "its name is no UTF-8, which S3 can't hold; rename it first")
-    return LeftOut(path, "its name is too long for S3") if too_long else target.at(whole)
+class Ends:
+    """Where paths below a target lie; for those that go there, in the order of S3."""
 
+    def __init__(self, target: str | Place) -> None:
+        self._target = target
+        self.rules = rules_for(target) if isinstance(target, str) else Rules()
+        self._taken = Taken(self.rules)
 
-def _no_local_name(path: str) -> str:
-    """Why an object's path can't be that of a local file; "" where it can. Nothing may lead out of the target."""
-    parts = path.split("/") if path else []
-    if any(part in ("", ".", "..") for part in parts) or "\0" in path:
-        return "no local file can have this name"
-    if any(len(os.fsencode(part)) > MAX_NAME_BYTES for part in parts):
-        return f"a name in it is longer than the {MAX_NAME_BYTES} bytes that a local file can have"
-    if os.sep != "/" and any(os.sep in part or ":" in part for part in parts):
-        return "no file of this system can have this name"
-    return ""
+    def take(self, path: str) -> None:
+        """What is there already and stays: beside it there can be no other of its name."""
+        self._taken.reason_against(path)
+
+    def below(self, path: str, *, is_new: bool = False) -> str | Place | LeftOut:
+        """Left out if its name can't be held there, or not beside what came before.
+
+        `is_new`: nothing of exactly this name is there.
+        """
+        if isinstance(self._target, str):
+            reason = reason_against(path, self._target, self.rules) or self._taken.reason_against(path)
+            end = os.path.join(self._target, *path.split("/")) if path else self._target
+            if is_new and self.rules.folds and not reason and os.path.lexists(end):
+                reason = "there is a file here already whose name differs from it in case only"
+            return LeftOut(path, reason) if reason else end
+        whole = f"{self._target.folder}{path}" if path else self._target.path
+        try:
+            too_long = len(self._target.key(whole).encode()) > MAX_KEY_BYTES
+        except UnicodeEncodeError:
+            return LeftOut(path, "its name is no UTF-8, which S3 can't hold; rename it first")
+        return LeftOut(path, "its name is too long for S3") if too_long else self._target.at(whole)
 
 
 def _check_not_inside(source: Named, target: Named) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
 from collections import deque
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from queue import Empty, SimpleQueue
 
 from workspacesio.client.copy_plan import Copy, LeftOut, name_of
 from workspacesio.client.downloads import download
+from workspacesio.client.ended import why
 from workspacesio.client.errors import CommandError, NotAllowed
 from workspacesio.client.places import Place
 from workspacesio.client.server_copies import copy
@@ -23,6 +25,8 @@ FIRST_AT_ONCE, MOST_AT_ONCE = 4, 16
 WAITING_SHARE = 0.6
 """Where the process works for less of the time than this, it waits for others, and more threads help."""
 LOOK_SECONDS = 0.1
+AHEAD = 2
+"""So many for each thread are given out, so that none of them waits for the next one."""
 PLANNED_AHEAD = 1000
 """So many are looked for ahead of those under way, so that it can be told how much there is."""
 
@@ -74,13 +78,43 @@ class Progress:
 class _Threads:
     """How many copies are under way at once: as many as wait for others, for one interpreter serves them all.
 
-    Beyond what it can serve, threads are in each other's way: with eight of them 1,000 small downloads from the
-    same machine took a third longer than with four.
+    Each thread takes one step after the other, and says what became of it. They are not waited for at the end of
+    the process: who was interrupted wants to go.
     """
 
-    def __init__(self) -> None:
-        self.at_once = FIRST_AT_ONCE
+    def __init__(self, one: Callable[[Copy], None]) -> None:
+        self.at_once = 0
+        self.flying = 0
+        """Given out, and not taken back."""
+        self._done: SimpleQueue[tuple[Copy, BaseException | None]] = SimpleQueue()
+        self._one = one
+        self._steps: SimpleQueue[Copy | None] = SimpleQueue()
         self._looked = time.monotonic(), time.process_time()
+        self._start(FIRST_AT_ONCE)
+
+    def submit(self, step: Copy) -> None:
+        """To be done by the next one that is free."""
+        self.flying += 1
+        self._steps.put(step)
+
+    def taken(self, *, waits: bool) -> tuple[Copy, BaseException | None]:
+        """One that is done, and what went wrong. Raises Empty where there is none, not even after a while."""
+        taken = self._done.get(waits, INTERRUPTIBLE_SECONDS)
+        self.flying -= 1
+        return taken
+
+    def cancel(self) -> None:
+        """What nobody began yet is not begun any more."""
+        with contextlib.suppress(Empty):
+            while True:
+                if self._steps.get_nowait() is not None:
+                    self.flying -= 1
+
+    def end(self) -> None:
+        """Each thread, when it is done with what it does."""
+        self.cancel()
+        for _ in range(self.at_once):
+            self._steps.put(None)
 
     def look(self) -> None:
         """Now and then; between two looks nothing changes."""
@@ -90,10 +124,22 @@ class _Threads:
             return
         share = (worked - self._looked[1]) / passed
         self._looked = at, worked
-        if share < WAITING_SHARE:
-            self.at_once = min(2 * self.at_once, MOST_AT_ONCE)
-        elif share > 0.95:
-            self.at_once = max(self.at_once // 2, FIRST_AT_ONCE)
+        if share < WAITING_SHARE and self.at_once < MOST_AT_ONCE:
+            self._start(self.at_once)
+
+    def _start(self, more: int) -> None:
+        for number in range(self.at_once, self.at_once + more):
+            threading.Thread(target=self._work, name=f"copies-{number}", daemon=True).start()
+        self.at_once += more
+
+    def _work(self) -> None:
+        while (step := self._steps.get()) is not None:
+            try:
+                self._one(step)
+            except BaseException as error:  # it is raised again where it is settled
+                self._done.put((step, error))
+            else:
+                self._done.put((step, None))
 
 
 CHANGED = "it was changed since it was copied, and stays where it was; move it again."
@@ -104,8 +150,11 @@ MOST_REFUSED = 10
 class Result:
     """What became of the copies. `failed`: name and reason. `existing`: were not to be overwritten."""
 
-    def __init__(self) -> None:
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
         self.copied = self.refused_in_a_row = 0
+        self.has_ended = False
+        """Nothing more is tried, though there is more."""
         self.existing: list[Copy] = []
         self.left_out: list[LeftOut] = []
         self.failed: list[LeftOut] = []
@@ -123,9 +172,8 @@ def copy_all(
 
     Raises CommandError where what is to be copied can't be listed to its end.
     """
-    result = Result()
+    result = Result(progress)
     waiting: deque[Copy] = deque()
-    flying: dict[Future[None], Copy] = {}
     given = iter(steps)
     progress.is_planned = False
 
@@ -134,33 +182,28 @@ def copy_all(
         then(step)
         progress.done()
 
-    pace = _Threads()
-    threads = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="copies")
+    threads = _Threads(one)
     try:
         while True:
-            pace.look()
-            while not progress.is_planned and len(waiting) < PLANNED_AHEAD:
+            threads.look()
+            while waiting and threads.flying < AHEAD * threads.at_once:
+                threads.submit(waiting.popleft())
+            plans = not progress.is_planned and len(waiting) < PLANNED_AHEAD
+            if plans:
                 _plan_next(given, waiting, progress, result, tell)
-                if len(flying) < pace.at_once and waiting:
-                    break
-            while waiting and len(flying) < pace.at_once:
-                step = waiting.popleft()
-                flying[threads.submit(one, step)] = step
-            if not flying and progress.is_planned:
+            elif not threads.flying:
                 return result
-            if len(flying) >= pace.at_once or progress.is_planned:
-                for future in wait(flying, INTERRUPTIBLE_SECONDS, FIRST_COMPLETED).done:
-                    _settle(future, flying.pop(future), result, tell)
+            _settle_all(threads, result, tell, waits=not plans)
     except Exception:  # what is under way comes to its end
-        for future, step in flying.items():
-            if not future.cancel():
-                _settle(future, step, result, tell)
+        threads.cancel()
+        while threads.flying:
+            _settle_all(threads, result, tell, waits=True)
         raise
     except BaseException:  # ^C: nobody waits; who closes the storages ends what is under way
         progress.stop()
         raise
     finally:
-        threads.shutdown(wait=False, cancel_futures=True)
+        threads.end()
 
 
 def _plan_next(
@@ -181,9 +224,19 @@ def _plan_next(
         waiting.append(step)
 
 
-def _settle(future: Future[None], step: Copy, result: Result, tell: Callable[[LeftOut], None]) -> None:
+def _settle_all(threads: _Threads, result: Result, tell: Callable[[LeftOut], None], *, waits: bool) -> None:
+    """What has become of those that are done. Waits for one, but not for long."""
+    with contextlib.suppress(Empty):
+        while True:
+            step, error = threads.taken(waits=waits)
+            waits = False
+            _settle(error, step, result, tell)
+
+
+def _settle(problem: BaseException | None, step: Copy, result: Result, tell: Callable[[LeftOut], None]) -> None:
     try:
-        future.result()
+        if problem is not None:
+            raise problem
         result.copied += 1
         result.refused_in_a_row = 0
     except Exists:
@@ -191,12 +244,25 @@ def _settle(future: Future[None], step: Copy, result: Result, tell: Callable[[Le
     except CommandError as error:
         failed = LeftOut(name_of(step.source), str(error))
         result.failed.append(failed)
-        tell(failed)
-        if isinstance(error, NotAllowed):
-            result.refused_in_a_row += 1
-            if result.refused_in_a_row == MOST_REFUSED:
-                said = f"{MOST_REFUSED} in a row were refused, and nothing more is tried"
-                raise CommandError(f"{said}; {result.copied:,} were copied before.") from error
+        if not result.has_ended:
+            _check_goes_on(error, step, result)
+            tell(failed)
+
+
+def _check_goes_on(error: CommandError, step: Copy, result: Result) -> None:
+    """Raises CommandError where the others would go wrong, too: what was done, and what is left."""
+    said = "" if isinstance(error, NotAllowed) and result.refused_in_a_row else why(error, step)
+    if isinstance(error, NotAllowed):
+        result.refused_in_a_row += 1
+        if result.refused_in_a_row == MOST_REFUSED:
+            said = f"{MOST_REFUSED} in a row were refused, the last one so: {error}"
+    left, more = result.progress.planned_objects - result.copied, "" if result.progress.is_planned else " or more"
+    if said and (left > 1 or more):
+        result.has_ended = True
+        raise CommandError(
+            f"{said.rstrip('.')}. Nothing more is tried: {result.copied:,} were copied before, {left:,}{more} are "
+            "left, and the same command goes on with them."
+        ) from error
 
 
 def _copy(step: Copy, progress: Progress, *, overwrite: bool) -> None:

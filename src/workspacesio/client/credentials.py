@@ -56,6 +56,13 @@ def aws_environment(issued: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def mc_host(issued: dict[str, Any]) -> str:
+    """MC_HOST_… as mc parses it (cmd/config.go, parseEnvURLStr): nothing is escaped."""
+    scheme, _, host = issued["endpoint"].partition("://")
+    keys = f"{issued['access_key_id']}:{issued['secret_access_key']}:{issued['session_token']}"
+    return f"{scheme}://{keys}@{host.rstrip('/')}"
+
+
 def for_workspaces(
     caller: sign_in.SignIn,
     node: str,

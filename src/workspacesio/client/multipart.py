@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 
 from workspacesio.client import objects
+from workspacesio.client.checksums import spelled
 from workspacesio.client.errors import CommandError
 from workspacesio.client.s3_documents import text_of
 from workspacesio.client.s3_requests import S3Refused
@@ -13,6 +14,8 @@ from workspacesio.client.signature import Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from workspacesio.client.places import Place
 
 MIB = 1 << 20
@@ -49,7 +52,7 @@ class Assembly:
         if headers:
             self._etags.append(text_of(content, "CopyPartResult", "ETag"))
         else:
-            self._etags.append(answer.headers["ETag"] or "")
+            self._etags.append(answer.headers.get("ETag"))
 
     def __enter__(self) -> Assembly:
         return self
@@ -63,10 +66,19 @@ class Assembly:
         complete(self._target, query, dict(enumerate(self._etags, start=1)), {})
 
 
-def complete(target: Place, query: list[tuple[str, str]], etags: dict[int, str], headers: dict[str, str]) -> None:
-    """Make one object of the parts of an upload."""
+def complete(
+    target: Place,
+    query: list[tuple[str, str]],
+    etags: dict[int, str],
+    headers: dict[str, str],
+    *,
+    crcs: Mapping[int, int] | None = None,
+) -> None:
+    """Make one object of the parts of an upload. `crcs`: the CRC-32 of each where it was begun with such ones."""
+    summed = {number: f"<ChecksumCRC32>{spelled(crc)}</ChecksumCRC32>" for number, crc in (crcs or {}).items()}
     listed = "".join(
-        f"<Part><PartNumber>{number}</PartNumber><ETag>{etags[number]}</ETag></Part>" for number in sorted(etags)
+        f"<Part><PartNumber>{number}</PartNumber><ETag>{etags[number]}</ETag>{summed.get(number, '')}</Part>"
+        for number in sorted(etags)
     )
     body = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
     request = Request("POST", target.bucket, target.key(), query=query, headers=headers, body=body)

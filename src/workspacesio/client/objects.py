@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import http.client
 import time
 from xml.sax.saxutils import escape
 
+from workspacesio.client import pages_ahead
 from workspacesio.client.connection import explain
 from workspacesio.client.errors import CommandError
 from workspacesio.client.s3_documents import Object, Page, errors_of, page_of
@@ -16,10 +18,11 @@ from workspacesio.client.signature import Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from email.message import Message
+    from collections.abc import Generator, Iterator, Mapping
 
-PIECE_BYTES = 1 << 20
+    from workspacesio.client.http_exchange import Answer
+
+PIECE_BYTES = 1 << 18
 BROKEN_PIECE_BYTES = 1 << 16
 """Once a connection broke: what has come of a piece is lost with it, and the next one may break as soon."""
 PAGE_KEYS = 1000
@@ -39,11 +42,23 @@ class Replaced(CommandError):
 
 
 class Details:
-    """What is stored with an object. `modified`: RFC 3339. `metadata`: its writer's own, by lower-case name."""
+    """What is stored with an object. `modified`: RFC 3339. `metadata`: its writer's own, by lower-case name.
 
-    __slots__ = ("content_headers", "content_type", "etag", "is_encrypted", "metadata", "modified", "size")
+    `checksums`: of all its bytes in base64, by the names in headers (`crc32`), where they were asked for.
+    """
 
-    def __init__(self, headers: Message[str, str] | dict[str, str]) -> None:
+    __slots__ = (
+        "checksums",
+        "content_headers",
+        "content_type",
+        "etag",
+        "is_encrypted",
+        "metadata",
+        "modified",
+        "size",
+    )
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
         self.size = int(headers.get("Content-Length", 0))
         self.etag = headers.get("ETag", "")
         self.modified = _moment(headers.get("Last-Modified", ""))
@@ -55,9 +70,17 @@ class Details:
             for name, value in headers.items()
             if name.lower().startswith("x-amz-meta-")
         }
+        self.checksums = {
+            name.lower().removeprefix("x-amz-checksum-"): value
+            for name, value in headers.items()
+            if name.lower().startswith("x-amz-checksum-")
+        }
+        if self.checksums.pop("type", "FULL_OBJECT") != "FULL_OBJECT":  # those of parts, made one
+            self.checksums.clear()
 
 
-def _moment(date: str | None) -> str:
+@functools.lru_cache(maxsize=100)  # many objects are written in one second
+def _moment(date: str) -> str:
     """An HTTP date as RFC 3339."""
     from email.utils import parsedate_to_datetime
 
@@ -96,7 +119,11 @@ def pages(storage: NodeStorage, bucket: str, prefix: str, *, delimiter: str = ""
 
 def below(storage: NodeStorage, bucket: str, prefix: str) -> Iterator[Object]:
     """Every object whose key begins with `prefix`, in the order of keys."""
-    for page in pages(storage, bucket, prefix):
+
+    def ask(token: str) -> Page:
+        return list_page(storage, bucket, prefix, token=token)
+
+    for page in pages_ahead.pages(ask, storage.disconnect):
         yield from page.objects
 
 
@@ -116,17 +143,18 @@ def children(storage: NodeStorage, bucket: str, prefix: str) -> Iterator[Object 
         yield from objects
 
 
-def details(storage: NodeStorage, bucket: str, key: str) -> Details:
+def details(storage: NodeStorage, bucket: str, key: str, *, checksums: bool = False) -> Details:
     """Raises S3Refused, with status 404 where there is no such object."""
+    headers = {"x-amz-checksum-mode": "ENABLED"} if checksums else {}
     try:
-        answer, _ = storage.read(Request("HEAD", bucket, key))
+        answer, _ = storage.read(Request("HEAD", bucket, key, headers=headers))
     except S3Refused as refused:
         if refused.code or refused.status not in (400, 403):
             raise
         # HEAD has no room for the reason, which may be keys that ended: GET says it, and has them renewed.
         _from(storage, Request("GET", bucket, key), Span(first=1))
         storage.disconnect()
-        answer, _ = storage.read(Request("HEAD", bucket, key))
+        answer, _ = storage.read(Request("HEAD", bucket, key, headers=headers))
     return Details(answer.headers)
 
 
@@ -139,7 +167,7 @@ def content(
     etag: str = "",
     first: int | None = None,
     patience: float = PATIENCE_SECONDS,
-) -> Iterator[bytes]:
+) -> Generator[bytes, None, None]:
     """As `open_content`, without what is stored with the object."""
     span = Span(begin, first, etag)
     yield from open_content(storage, Request("GET", bucket, key), span, patience=patience)[1]
@@ -173,12 +201,12 @@ def open_content(
 
 
 def _pieces(
-    storage: NodeStorage, request: Request, span: Span, answer: http.client.HTTPResponse | None, patience: float
+    storage: NodeStorage, request: Request, span: Span, answer: Answer | None, patience: float
 ) -> Iterator[bytes]:
     begin, failing_since, size = span.begin, 0.0, PIECE_BYTES
     while answer is not None:
         etag = answer.headers.get("ETag", "")
-        end = begin + int(answer.headers.get("Content-Length", 0))
+        end = begin + int(answer.headers.get("Content-Length") or 0)
         try:
             while piece := answer.read(size):
                 begin += len(piece)
@@ -194,12 +222,12 @@ def _pieces(
             if time.monotonic() - failing_since > patience:
                 raise CommandError(explain(error, storage.endpoint)) from error
         finally:
-            if not answer.isclosed():
+            if not answer.is_read():
                 storage.disconnect()  # whoever read had enough
         answer = _from(storage, request, Span(begin, span.first, etag))
 
 
-def _from(storage: NodeStorage, request: Request, span: Span) -> http.client.HTTPResponse | None:
+def _from(storage: NodeStorage, request: Request, span: Span) -> Answer | None:
     """The answer from a byte on; None for an object that has none."""
     if span.begin or span.first is not None:
         last = "" if span.first is None else span.first - 1

@@ -1,7 +1,8 @@
 """Files that only their owner may read: the configuration, with its session tokens, and cached credentials.
 
-Folders as the XDG Base Directory Specification has them. A file is 0600 from the moment it exists, and replaced in
-one step, so no reader sees half of it.
+Folders as the XDG Base Directory Specification has them; on macOS and Windows where programs have theirs there.
+A file is 0600 from the moment it exists, and replaced in one step, so no reader sees half of it. On Windows it
+has the access list of the user's profile.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import os
 import sys
 
+from workspacesio.client import operating_system
 from workspacesio.client.errors import CommandError
 
 TYPE_CHECKING = False
@@ -18,14 +20,26 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+XDG = sys.platform not in ("win32", "darwin")
+"""Where platformdirs would say the same, and takes longer to load than all that a short command needs."""
+
+
 def config_path() -> str:
-    """Where the configuration is: $XDG_CONFIG_HOME/workspacesio/config.json."""
-    return os.path.join(_base("XDG_CONFIG_HOME", ".config"), "workspacesio", "config.json")
+    """Where the configuration is: $XDG_CONFIG_HOME/workspacesio/config.json, or as the system has it."""
+    if XDG:
+        return os.path.join(_base("XDG_CONFIG_HOME", ".config"), "workspacesio", "config.json")
+    import platformdirs
+
+    return os.path.join(platformdirs.user_config_dir("workspacesio", appauthor=False), "config.json")
 
 
 def cache_dir() -> str:
-    """What may be thrown away at any time: $XDG_CACHE_HOME/workspacesio."""
-    return os.path.join(_base("XDG_CACHE_HOME", ".cache"), "workspacesio")
+    """What may be thrown away at any time: $XDG_CACHE_HOME/workspacesio, or as the system has it."""
+    if XDG:
+        return os.path.join(_base("XDG_CACHE_HOME", ".cache"), "workspacesio")
+    import platformdirs
+
+    return platformdirs.user_cache_dir("workspacesio", appauthor=False)
 
 
 def _base(variable: str, default: str) -> str:
@@ -58,7 +72,8 @@ def write_text(path: str, text: str) -> None:
     try:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | operating_system.NOT_THROUGH_LINKS
+        descriptor = os.open(temporary, flags, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
@@ -77,15 +92,14 @@ def read_json(path: str) -> Any:
     made private first, with a word about it.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        descriptor = os.open(path, os.O_RDONLY | operating_system.NOT_THROUGH_LINKS)
     except OSError:
         return None
     with os.fdopen(descriptor, encoding="utf-8") as file:
         status = os.fstat(descriptor)
-        if status.st_uid != os.geteuid():
+        if operating_system.is_anothers(status):
             return None
-        if status.st_mode & 0o077:
-            os.fchmod(descriptor, 0o600)
+        if operating_system.make_private(descriptor, status):
             sys.stderr.write(f"wio: {path} could be read by others; it is private now.\n")
         try:
             return json.load(file)

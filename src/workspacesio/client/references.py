@@ -2,8 +2,8 @@
 
 The rule, in this order:
 
-1. What begins with `.`, `/` or `~` is local. What begins with `wio:` is a workspace, whatever else exists;
-   nobody is called `wio`, so that is never `owner:name`.
+1. What begins with `.`, `/` or `~` is local, and on Windows what begins with a drive or has a backslash. What
+   begins with `wio:` is a workspace, whatever else exists; nobody is called `wio`, so that is never `owner:name`.
 2. A word without a slash is local if such a file exists.
 3. Otherwise it is a workspace, if there is one. If there is a local file of that path too, nothing is guessed:
    that is an error which says what to write.
@@ -58,9 +58,14 @@ def is_plainly_local(text: str, exists: Callable[[str], bool], *, removes: bool 
     """Steps 1 and 2 of the rule: what needs no question to the server. `removes`: step 4."""
     if text.startswith(FORCED):
         return False
-    if text in ("", "-") or text[0] in "./~" or "://" in text:
+    if text in ("", "-") or text[0] in "./~" or "://" in text or (os.name == "nt" and is_windows_path(text)):
         return True
     return "/" not in text and not removes and exists(text)
+
+
+def is_windows_path(text: str) -> bool:
+    """`C:/data`, `C:` or `data\\raw`; but `c:data` is the workspace `data` of the user c."""
+    return "\\" in text or (text[:1].isalpha() and text[1:] == ":") or text[1:3] == ":/"
 
 
 class Resolver:

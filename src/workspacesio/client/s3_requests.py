@@ -17,6 +17,7 @@ import urllib.parse
 
 from workspacesio.client.connection import connect, explain
 from workspacesio.client.errors import CommandError, Refused
+from workspacesio.client.http_exchange import Answer, Exchange
 from workspacesio.client.signature import Keys, Request, signed_headers
 
 TYPE_CHECKING = False
@@ -28,6 +29,10 @@ PATIENCE_SECONDS = 15.0
 """For so long a request that failed is sent again, unless the command has more of it."""
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 10.0
+UNDER_WAY_SECONDS = 1.0
+"""Whatever broke off later than this was under way: that the line is slow doesn't use up the patience."""
+MOST_BROKEN_OFF = 10
+"""So often in a row."""
 RENEW_BEFORE = 0.2
 """Keys are renewed when this part of their life is left."""
 RENEW_BEFORE_SECONDS = 300.0
@@ -49,6 +54,19 @@ class S3Refused(CommandError):
         self.code = code
 
 
+class _Kept:
+    """A thread's connection: the socket, what stands before each path, headers for the proxy, the last answer."""
+
+    __slots__ = ("before", "exchange", "for_proxy", "last", "socket")
+
+    def __init__(self, opened: socket.socket, before: str, for_proxy: dict[str, str]) -> None:
+        self.socket = opened
+        self.before = before
+        self.for_proxy = for_proxy
+        self.exchange = Exchange(opened)
+        self.last: Answer | None = None
+
+
 class NodeStorage:
     """What one credential reaches on a node. For several threads: each has a connection of its own.
 
@@ -66,7 +84,7 @@ class NodeStorage:
         self._ends_at = self._renew_at = 0.0
         self._begin(issue(False))
 
-    def read(self, request: Request) -> tuple[http.client.HTTPResponse, bytes]:
+    def read(self, request: Request) -> tuple[Answer, bytes]:
         """The answer and its whole body; as `open`."""
         failing_since = 0.0
         while True:
@@ -80,21 +98,26 @@ class NodeStorage:
                     raise CommandError(explain(error, self.endpoint)) from error
                 self._closed.wait(FIRST_PAUSE_SECONDS)
 
-    def open(self, request: Request) -> http.client.HTTPResponse:
+    def open(self, request: Request) -> Answer:
         """The answer, whose body is still to be read before this thread asks again.
 
         Raises S3Refused, and CommandError where there is no answer.
         """
         failing_since = 0.0
-        pause, renewed = FIRST_PAUSE_SECONDS, False
+        pause, renewed, broken_off = FIRST_PAUSE_SECONDS, False, 0
         while True:
             failure: CommandError
+            begun = time.monotonic()
             try:
                 answer = self._send(request)
             except (ssl.SSLCertVerificationError, UnicodeError) as error:
                 raise CommandError(explain(error, self.endpoint)) from error
             except (OSError, http.client.HTTPException) as error:
                 failure = CommandError(explain(error, self.endpoint))
+                under_way = time.monotonic() - begun > UNDER_WAY_SECONDS and not isinstance(error, TimeoutError)
+                if under_way and broken_off < MOST_BROKEN_OFF:
+                    broken_off += 1
+                    failing_since, pause = 0.0, FIRST_PAUSE_SECONDS
             else:
                 if answer.status < 300:
                     return answer
@@ -116,11 +139,11 @@ class NodeStorage:
 
     def disconnect(self) -> None:
         """Give up this thread's connection, with what is still to be read from it."""
-        kept = getattr(self._threads, "connection", None)
+        kept = getattr(self._threads, "kept", None)
         if kept is not None:
-            self._threads.connection = None
-            self._forget_socket()
-            kept[0].close()
+            self._threads.kept = None
+            self._sockets.discard(kept.socket)
+            kept.socket.close()
 
     def close(self) -> None:
         """All connections. Threads that are waiting for an answer get none."""
@@ -140,16 +163,25 @@ class NodeStorage:
 
     def keys(self) -> Keys:
         """Such as are good for a while. Raises CommandError where the server gives no new ones."""
-        if time.time() >= self._renew_at:
+        failing_since = 0.0
+        while time.time() >= self._renew_at:
             try:
                 self._renew(fresh=False)
-            except Refused:
-                raise
-            except CommandError:  # the service is away; the keys are good for a while
-                if time.time() >= self._ends_at:
+            except CommandError as error:
+                if isinstance(error, Refused) and error.status < 500:
                     raise
-                self._renew_at = time.time() + RENEW_AGAIN_SECONDS
+                # The service is away. The keys are good for a while; when they have ended, it is waited for.
+                if time.time() < self._ends_at:
+                    self._renew_at = time.time() + RENEW_AGAIN_SECONDS
+                    break
+                failing_since = failing_since or time.monotonic()
+                if time.monotonic() - failing_since > self._patience or self._closed.wait(1.0):
+                    raise
         return self._keys
+
+    def renew(self) -> None:
+        """Keys that hold the rights of this moment, whatever those before were good for. Raises CommandError."""
+        self._renew(fresh=True)
 
     def _renew(self, *, fresh: bool) -> None:
         ended = self._keys
@@ -161,7 +193,10 @@ class NodeStorage:
         from datetime import datetime
 
         self.endpoint: str = issued["endpoint"].rstrip("/")
+        self._host = _host(self.endpoint)
+        self._is_secret = self.endpoint.startswith("https:")
         self.abilities: dict[str, bool] = issued.get("abilities") or {}
+        self.reached: list[dict[str, Any]] = issued.get("workspaces") or []
         now = time.time()
         ends = datetime.fromisoformat(issued["expires_at"]).timestamp()
         self._ends_at = ends
@@ -170,42 +205,31 @@ class NodeStorage:
             issued["access_key_id"], issued["secret_access_key"], issued["session_token"], issued["region"]
         )
 
-    def _send(self, request: Request) -> http.client.HTTPResponse:
+    def _send(self, request: Request) -> Answer:
         keys = self.keys()
-        kept = getattr(self._threads, "connection", None)
+        kept: _Kept | None = getattr(self._threads, "kept", None)
+        if kept is not None and kept.last is not None and (kept.last.is_last or not kept.last.is_read()):
+            self.disconnect()
+            kept = None
         if kept is None:
-            kept = self._threads.connection = connect(self.endpoint)
-        connection, before, for_proxy = kept
-        if connection.sock is None:
-            self._forget_socket()
-            connection.connect()
-            self._threads.socket = connection.sock
-            if connection.sock is not None:
-                self._sockets.add(connection.sock)
+            kept = self._threads.kept = self._connect()
         if self._closed.is_set():  # asked behind the socket's being known: `close` sees it, or is seen here
             raise CommandError("it was broken off.")
-        host = _host(self.endpoint)
-        headers = {**signed_headers(keys, request, host, at=time.time()), **for_proxy, "Host": host}
+        signed = signed_headers(keys, request, self._host, at=time.time(), is_secret=self._is_secret)
+        headers = {"Host": self._host, "Accept-Encoding": "identity", **signed, **kept.for_proxy}
         query = request.query_string()
-        address = before + request.path() + (f"?{query}" if query else "")
-        try:
-            connection.request(request.method, address, body=request.body or None, headers=headers)
-        except (BrokenPipeError, ConnectionResetError):
-            # Who refuses may answer, and close, before all of a body has come.
-            refusal: http.client.HTTPResponse = connection.getresponse()
-            if refusal.status < 300:
-                raise
-            return refusal
-        answer: http.client.HTTPResponse = connection.getresponse()
-        return answer
+        address = kept.before + request.path() + (f"?{query}" if query else "")
+        kept.last = None
+        kept.last = kept.exchange.ask(request.method, address, headers, request.body)
+        return kept.last
 
-    def _forget_socket(self) -> None:
-        known = getattr(self._threads, "socket", None)
-        if known is not None:
-            self._threads.socket = None
-            self._sockets.discard(known)
+    def _connect(self) -> _Kept:
+        connection, before, for_proxy = connect(self.endpoint)
+        connection.connect()
+        self._sockets.add(connection.sock)
+        return _Kept(connection.sock, before, for_proxy)
 
-    def _refusal(self, answer: http.client.HTTPResponse) -> S3Refused:
+    def _refusal(self, answer: Answer) -> S3Refused:
         try:
             content = answer.read()
         except (OSError, http.client.HTTPException):

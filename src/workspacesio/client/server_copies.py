@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from workspacesio.client import objects
+from workspacesio.client.checksums import Comparison
 from workspacesio.client.errors import CommandError
 from workspacesio.client.multipart import Assembly, part_size
 from workspacesio.client.s3_documents import text_of
@@ -29,7 +30,10 @@ def copy(source: Place, target: Place, *, told: Told, overwrite: bool) -> str:
     """With its content type and metadata. Returns the ETag of what was copied. Raises CommandError, Exists."""
     if source.is_beside(target) and source.key() == target.key():  # to move it would delete it
         raise CommandError("it can't be copied to itself.")
-    details = source.details()
+    try:
+        details = objects.details(source.storage, source.bucket, source.key(), checksums=True)
+    except S3Refused as refused:
+        raise source.refusal(refused) from refused
     try:
         if not overwrite:
             check_free(target)
@@ -72,7 +76,8 @@ def _in_parts(source: Place, target: Place, details: objects.Details, told: Told
 
 
 def _through(source: Place, target: Place, details: objects.Details, told: Told) -> None:
-    pieces = objects.content(source.storage, source.bucket, source.key(), etag=details.etag)
+    read = objects.content(source.storage, source.bucket, source.key(), etag=details.etag)
+    pieces = _compared(read, source, details)
     if details.size <= SINGLE_BYTES:
         body = b"".join(pieces)
         headers = _described(details)
@@ -83,6 +88,16 @@ def _through(source: Place, target: Place, details: objects.Details, told: Told)
         for body in _regrouped(pieces, part_size(details.size)):
             assembly.add({}, body)
             told(len(body))
+
+
+def _compared(pieces: Iterator[bytes], source: Place, details: objects.Details) -> Iterator[bytes]:
+    """The same. Raises CommandError at the end if it isn't what is stored."""
+    comparison = Comparison(details)
+    for piece in pieces:
+        comparison.update(piece)
+        yield piece
+    if not comparison.is_whole(details.size):
+        raise CommandError(f"{source.name()} did not come as it is stored; copy it again.")
 
 
 def _regrouped(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import time
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 EMPTY = hashlib.sha256(b"").hexdigest()
+UNSIGNED = "UNSIGNED-PAYLOAD"
+CHECKSUM = "x-amz-checksum-crc32"
 
 
 class Keys:
@@ -40,7 +43,7 @@ class Keys:
 class Request:
     """One to an S3 server. `query`: names and values as they are meant, not yet encoded."""
 
-    __slots__ = ("body", "bucket", "headers", "key", "method", "query")
+    __slots__ = ("_path", "body", "bucket", "headers", "key", "method", "query")
 
     def __init__(
         self,
@@ -58,10 +61,13 @@ class Request:
         self.query = list(query)
         self.headers = dict(headers or {})
         self.body = body
+        self._path = ""
 
     def path(self) -> str:
         """`/BUCKET/KEY`, with every byte percent-encoded that RFC 3986 doesn't leave as it is."""
-        return "/" + quote(f"{self.bucket}/{self.key}" if self.key else self.bucket, safe="/-_.~")
+        if not self._path:
+            self._path = "/" + quote(f"{self.bucket}/{self.key}" if self.key else self.bucket, safe="/-_.~")
+        return self._path
 
     def query_string(self) -> str:
         """In the order in which it is signed."""
@@ -70,13 +76,19 @@ class Request:
         )
 
 
-def signed_headers(keys: Keys, request: Request, host: str, *, at: float) -> dict[str, str]:
+def signed_headers(
+    keys: Keys, request: Request, host: str, *, at: float, is_secret: bool = False
+) -> dict[str, str]:
     """The request's headers, and those that the signature adds; all of them and `host` are signed.
 
-    `at`: seconds since 1970.
+    `at`: seconds since 1970. `is_secret`: nobody between here and the server can alter what is sent, so that a
+    body whose checksum stands in the headers needs no other one.
     """
-    moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(at))
-    digest = hashlib.sha256(request.body).hexdigest() if request.body else EMPTY
+    moment = _moment(int(at))
+    if is_secret and CHECKSUM in request.headers:
+        digest = UNSIGNED
+    else:
+        digest = hashlib.sha256(request.body).hexdigest() if request.body else EMPTY
     whole = {**request.headers, "x-amz-content-sha256": digest, "x-amz-date": moment}
     if keys.session_token:
         whole["x-amz-security-token"] = keys.session_token
@@ -91,3 +103,8 @@ def signed_headers(keys: Keys, request: Request, host: str, *, at: float) -> dic
         f"AWS4-HMAC-SHA256 Credential={keys.access_key_id}/{scope}, SignedHeaders={names}, Signature={signature}"
     )
     return whole
+
+
+@functools.lru_cache(maxsize=2)
+def _moment(at: int) -> str:
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(at))

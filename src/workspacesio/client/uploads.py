@@ -12,20 +12,21 @@ import hashlib
 import mimetypes
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
+import zlib
 
-from workspacesio.client import private_files
+from workspacesio.client import operating_system, private_files, upload_records
+from workspacesio.client.checksums import joined, spelled
 from workspacesio.client.errors import CommandError
 from workspacesio.client.multipart import MIB, complete, part_size
 from workspacesio.client.s3_documents import parts_of, text_of
 from workspacesio.client.s3_requests import S3Refused
-from workspacesio.client.signature import Request
+from workspacesio.client.signature import CHECKSUM, Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from http.client import HTTPResponse
 
+    from workspacesio.client.http_exchange import Answer
     from workspacesio.client.places import Place
 
     Told = Callable[..., None]
@@ -84,7 +85,7 @@ def upload(path: str, place: Place, *, told: Told, overwrite: bool) -> Identity:
         except _Changed:
             continue
         except S3Refused as refused:
-            if refused.code == "NoSuchUpload" and attempt < ATTEMPTS:
+            if refused.code in ("NoSuchUpload", "InvalidPart") and attempt < ATTEMPTS:
                 continue  # somebody ended it, or completed it: a second command with the same file
             if refused.status in (409, 412) and not overwrite:
                 raise Exists(f"{place.name()} exists already; add --yes to overwrite it.") from refused
@@ -101,7 +102,7 @@ def _upload(descriptor: int, path: str, place: Place, *, told: Told, overwrite: 
     described = content_type(path)
     if size <= SINGLE_BYTES:
         with _memory.taken(size):
-            body = os.pread(descriptor, size + 1, 0)
+            body = operating_system.read_at(descriptor, size + 1, 0)
             if len(body) != size or _identity(descriptor) != begin:
                 raise _Changed
             request = Request("PUT", place.bucket, place.key(), headers={**headers, **described}, body=body)
@@ -119,7 +120,12 @@ def _upload(descriptor: int, path: str, place: Place, *, told: Told, overwrite: 
     except _Changed:
         parts.give_up()
         raise
-    parts.complete(headers)
+    try:
+        parts.complete(headers)
+    except S3Refused as refused:
+        if refused.code == "InvalidPart":  # the server lost one of those that it had
+            parts.give_up()
+        raise
     return begin
 
 
@@ -164,16 +170,19 @@ class _Parts:
         self._told = told
         self._id = ""
         self._etags: dict[int, str] = {}
+        self._crcs: dict[int, int] = {}
+        self._is_summed = True
         storage = place.storage
         meant = [storage.endpoint, place.bucket, place.key(), os.path.abspath(path), *map(str, identity)]
         mark = hashlib.sha256("\0".join(meant).encode(errors="surrogateescape")).hexdigest()[:32]
-        self._written = os.path.join(private_files.cache_dir(), "uploads", f"{mark}.json")
+        self._written = upload_records.path(mark)
 
     def begin(self, headers: dict[str, str]) -> None:
         """Finds the upload of an earlier attempt, or begins one."""
         kept = private_files.read_json(self._written)
         if isinstance(kept, dict) and kept.get("part") == self._part:
             self._id = str(kept["upload"])
+            self._is_summed = bool(kept.get("crc32"))
             try:
                 self._etags = self._listed()
             except S3Refused as refused:
@@ -181,15 +190,30 @@ class _Parts:
                     raise
                 self._id = ""
         if not self._id:
-            _, content = self._ask("POST", [("uploads", "")], headers=headers)
-            self._id = text_of(content, "InitiateMultipartUploadResult", "UploadId")
+            self._id = self._begun(headers)
+            written = {"upload": self._id, "part": self._part, "crc32": self._is_summed}
             with contextlib.suppress(CommandError):  # then it can't be gone on with, but it can be done
-                private_files.write_json(self._written, {"upload": self._id, "part": self._part})
+                upload_records.write(self._written, written)
         for number in self._etags:
             self._told(self._length(number), kept=True)
 
+    def _begun(self, headers: dict[str, str]) -> str:
+        """The id of an upload whose parts make one CRC-32, where the server knows such ones."""
+        summed = {**headers, "x-amz-checksum-algorithm": "CRC32", "x-amz-checksum-type": "FULL_OBJECT"}
+        try:
+            _, content = self._ask("POST", [("uploads", "")], headers=summed)
+            self._is_summed = True
+        except S3Refused as refused:
+            if refused.status not in (400, 501):
+                raise
+            _, content = self._ask("POST", [("uploads", "")], headers=headers)
+            self._is_summed = False
+        return text_of(content, "InitiateMultipartUploadResult", "UploadId")
+
     def send(self) -> None:
         """What is missing, a few parts at once."""
+        from concurrent.futures import ThreadPoolExecutor
+
         numbers = range(1, -(-self._size // self._part) + 1)
         missing = iter([number for number in numbers if number not in self._etags])
         with ThreadPoolExecutor(PARTS_AT_ONCE, thread_name_prefix="parts") as threads:
@@ -202,13 +226,17 @@ class _Parts:
             for number in missing:
                 length = self._length(number)
                 with _memory.taken(length):
-                    body = os.pread(self._descriptor, length, (number - 1) * self._part)
+                    body = operating_system.read_at(self._descriptor, length, (number - 1) * self._part)
                     if len(body) != length:
                         raise _Changed
                     query = [("partNumber", str(number)), ("uploadId", self._id)]
-                    answer, _ = self._ask("PUT", query, body=body)
+                    headers = {}
+                    if self._is_summed:
+                        self._crcs[number] = zlib.crc32(body)
+                        headers[CHECKSUM] = spelled(self._crcs[number])
+                    answer, _ = self._ask("PUT", query, headers=headers, body=body)
                     del body
-                self._etags[number] = answer.headers["ETag"] or ""
+                self._etags[number] = answer.headers.get("ETag")
                 self._told(length)
         except BaseException:
             for _ in missing:  # the other threads find nothing more to do
@@ -219,8 +247,24 @@ class _Parts:
 
     def complete(self, headers: dict[str, str]) -> None:
         """The object is there, whole."""
-        complete(self._place, [("uploadId", self._id)], self._etags, headers)
+        if self._is_summed:
+            whole = joined(self._known_crcs())
+            headers = {**headers, "x-amz-checksum-type": "FULL_OBJECT", CHECKSUM: spelled(whole)}
+        try:
+            complete(self._place, [("uploadId", self._id)], self._etags, headers, crcs=self._crcs)
+        except S3Refused as refused:
+            if refused.code not in ("BadDigest", "XAmzContentChecksumMismatch"):
+                raise
+            self.give_up()  # what was sent before isn't in the file any more
+            raise _Changed from refused
         private_files.remove(self._written)
+
+    def _known_crcs(self) -> list[tuple[int, int]]:
+        """CRC-32 and length of each part; those that an earlier attempt sent are read once more."""
+        for number in self._etags.keys() - self._crcs.keys():
+            at = (number - 1) * self._part
+            self._crcs[number] = zlib.crc32(operating_system.read_at(self._descriptor, self._length(number), at))
+        return [(self._crcs[number], self._length(number)) for number in sorted(self._etags)]
 
     def give_up(self) -> None:
         """Nothing of it is of use any more."""
@@ -247,6 +291,6 @@ class _Parts:
         *,
         headers: dict[str, str] | None = None,
         body: bytes = b"",
-    ) -> tuple[HTTPResponse, bytes]:
+    ) -> tuple[Answer, bytes]:
         request = Request(method, self._place.bucket, self._place.key(), query=query, headers=headers, body=body)
         return self._place.storage.read(request)

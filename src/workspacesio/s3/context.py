@@ -86,6 +86,8 @@ def _allowed(verdict: Permit | Denied) -> Permit:
     if isinstance(verdict, Denied):
         if verdict.reason == "node_is_read_only":
             raise S3Error(ErrorCode.StorageReadOnly)
+        if verdict.reason == "credential_expired":  # while it was sent; whoever has newer keys sends it again
+            raise S3Error(ErrorCode.ExpiredToken)
         raise S3Error(ErrorCode.AccessDenied, _SAID_REASONS.get(verdict.reason))
     return verdict
 

@@ -1,0 +1,71 @@
+"""What the client needs of a system that not every system has: the only place that looks what there is.
+
+On Windows files have no owner and no mode that matter here: what lies in a user's profile is for that user, for
+administrators and for the system itself, by the access list that it takes from its folder.
+"""
+
+from __future__ import annotations
+
+import os
+from _thread import allocate_lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+NOT_THROUGH_LINKS = getattr(os, "O_NOFOLLOW", 0)
+"""For `os.open`; 0 where it can't be asked for."""
+BINARY = getattr(os, "O_BINARY", 0)
+
+_moved = allocate_lock()
+
+
+def read_at(descriptor: int, length: int, offset: int) -> bytes:
+    """So many bytes of a file from `offset` on, fewer only at its end. For several threads. Raises OSError."""
+    if hasattr(os, "pread"):
+        found: bytes = os.pread(descriptor, length, offset)
+        return found
+    with _moved:  # the position is one for all threads
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        return os.read(descriptor, length)
+
+
+def lock(descriptor: int) -> None:
+    """Keep a file, just opened, for this process until it is closed. Raises OSError where another one has it."""
+    fcntl = _module("fcntl")
+    if fcntl is not None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return
+    msvcrt = _module("msvcrt")
+    if msvcrt is not None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # its first byte stands for all of it
+
+
+def set_time(path: str, at: float) -> None:
+    """When a file was last written, in seconds since 1970; for one that nobody has open. Raises OSError."""
+    os.utime(path, (at, at), follow_symlinks=os.utime not in os.supports_follow_symlinks)
+
+
+def is_anothers(status: os.stat_result) -> bool:
+    """Whether a file is another user's; never, where files have no owners."""
+    return hasattr(os, "geteuid") and status.st_uid != os.geteuid()
+
+
+def make_private(descriptor: int, status: os.stat_result) -> bool:
+    """Take a file's rights from everybody but its owner. False if nobody else had any. Raises OSError."""
+    change = getattr(os, "fchmod", None)
+    # Newer Pythons have it on Windows, too, where a mode says nothing of who may read.
+    if change is None or not hasattr(os, "geteuid") or not status.st_mode & 0o077:
+        return False
+    change(descriptor, 0o600)
+    return True
+
+
+def _module(name: str) -> Any:
+    """A module that isn't everywhere, or None."""
+    import importlib
+
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
