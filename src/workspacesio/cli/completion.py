@@ -23,10 +23,11 @@ MOST_LOOKED_AT = 1000
 
 
 def completion_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("shell", choices=("bash", "zsh", "fish"))
+    parser.add_argument("shell", choices=("bash", "zsh", "fish", "powershell"))
     parser.epilog = (
         'bash and zsh: put `eval "$(wio completion bash)"` (or zsh) into ~/.bashrc (~/.zshrc). '
-        "fish: wio completion fish > ~/.config/fish/completions/wio.fish"
+        "fish: wio completion fish > ~/.config/fish/completions/wio.fish. "
+        "PowerShell: put `wio completion powershell | Out-String | Invoke-Expression` into the file $PROFILE."
     )
 
 
@@ -43,6 +44,9 @@ def complete() -> None:
 
     from workspacesio.cli.parser import build_all
 
+    # PowerShell's line ends with its last word, and its cursor may stand behind the blank after that.
+    line, at = os.environ.get("COMP_LINE", ""), os.environ.get("COMP_POINT", "0")
+    os.environ["COMP_LINE"] = line.ljust(int(at))
     argcomplete.autocomplete(build_all())
 
 
