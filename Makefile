@@ -38,11 +38,12 @@ bench: install test-servers  ## Run the benchmarks and write docs/benchmarks.md
 format: install  ## Format the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-docs: install  ## Generate the generated parts of the documents
+docs: install  ## Generate the generated parts of the documents, and the site in site/
 	@$(BIN)/python scripts/generate-docs
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build && echo "The site is in site/; $(BIN)/mkdocs serve shows it."
 
 lock: install  ## Choose newer versions of the dependencies
 	@scripts/lock
 
 clean:  ## Remove what was made here, except data and state
-	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist site

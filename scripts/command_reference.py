@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import html
+import re
 
 from workspacesio.cli import mc_command, registry
 from workspacesio.cli.parser import build
@@ -97,9 +99,14 @@ def _option(action: argparse.Action) -> str:
 
 def _spelled(action: argparse.Action) -> str:
     if not action.option_strings:
-        return f"`{_name(action)}`".replace("|", "\\|")
+        return _code(_name(action))
     value = "" if action.nargs == 0 else f" {_name(action)}"
-    return ", ".join(f"`{name}{value}`" for name in action.option_strings).replace("|", "\\|")
+    return ", ".join(_code(f"{name}{value}") for name in action.option_strings)
+
+
+def _code(text: str) -> str:
+    """In a cell of a table, where a bar ends the cell: what stands for one differs between renderers, but for this."""
+    return f"<code>{html.escape(text, quote=False).replace('|', '&#124;')}</code>" if "|" in text else f"`{text}`"
 
 
 def _help(action: argparse.Action) -> str:
@@ -107,4 +114,4 @@ def _help(action: argparse.Action) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+    return re.sub(r"`([^`]*)`", lambda found: _code(found[1]), text).replace("|", "\\|")

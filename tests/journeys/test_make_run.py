@@ -1,6 +1,7 @@
-"""The first hour: a stranger with a folder of data types `make run` in a fresh copy, and does what it says.
+"""A stranger with a folder of data types `make run` in a fresh copy, and does what it says.
 
-Every command is typed as it is printed or as README.md has it, in the shell of somebody with a home of their own.
+Every command is typed as it is printed, as README.md has it, or as the first hour of an administrator has it, in
+the shell of somebody with a home of their own.
 """
 
 from __future__ import annotations
@@ -8,22 +9,19 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
+import time
 import urllib.request
-from dataclasses import dataclass
 
 import pytest
 
 from accidents.wire import Keys, from_every_worker, send
-from cli.terminal import at_terminal
+from documents.readers import Hour, Reader
+from journeys.certificates import make_certificate
 from journeys.conftest import TREE
 from journeys.doors import Doors
+from journeys.fresh_copy import Shell, fresh_copy, own_environment
 from servers.process import Process, free_port
-from servers.service import PASSWORD
-
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
 
 # What a person keeps in a file of their own: nothing in it names this service.
 SCRIPT = """
@@ -33,79 +31,34 @@ for entry in boto3.client("s3").list_objects_v2(Bucket="data", Prefix="plates/")
 """
 
 
-@dataclass(frozen=True)
-class Shell:
-    """Somebody's shell: where they are, and their environment."""
+# What the page says that lies in /srv/data.
+SERVED = {
+    "plates/2026-01/plate-1.csv": b"well,value\nA1,0.1\n",
+    "plates/2026-01/plate-2.csv": b"well,value\nA1,0.2\n",
+    "plates/README.txt": b"made by a plate reader\n",
+    "microscopy/embryo-01.tif": bytes(2_000_000),
+    "microscopy/embryo-02.tif": bytes(1_250_000),
+    "thesis/chapter-1.txt": b"a draft\n",
+}
 
-    folder: str
-    env: dict[str, str]
-
-    def run(self, line: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["bash", "-c", line],
-            cwd=self.folder,
-            env=self.env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    def types(self, line: str) -> str:
-        """A line that works; returns what it printed."""
-        done = self.run(line)
-        assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
-        return done.stdout
-
-    def is_refused(self, line: str) -> str:
-        """A line that fails and says why; returns what it said."""
-        done = self.run(line)
-        assert done.returncode != 0, f"{line} was not refused: {done.stdout}"
-        assert "Traceback" not in done.stderr
-        return done.stderr
-
-    def types_with_password(self, line: str) -> str:
-        """A line that asks for a new password on the terminal."""
-        secret = PASSWORD.encode() + b"\n"
-        asked = [(b"New password: ", secret), (b"New password again: ", secret)]
-        status, shown = at_terminal(["bash", "-c", line], folder=self.folder, env=self.env, typed=asked)
-        assert status == 0, f"{line}: {shown.decode()}"
-        assert PASSWORD.encode() not in shown
-        return shown.decode()
+THREE_DAYS = 3 * 86400 + 60
 
 
-def _fresh_copy(target: str) -> None:
-    """What a clone holds: the files that git knows or would take."""
-    names = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-    ).stdout
-    present = b"\0".join(
-        name for name in names.split(b"\0") if name and os.path.exists(os.path.join(ROOT.encode(), name))
-    )
-    packed = subprocess.run(
-        ["tar", "--null", "-cf", "-", "-T", "-"], cwd=ROOT, input=present, check=True, capture_output=True
-    ).stdout
-    subprocess.run(["tar", "-xf", "-"], cwd=target, input=packed, check=True)
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A fresh copy, in which nothing has been made yet when the first of these tests begins."""
+    folder = str(tmp_path_factory.mktemp("clone"))
+    fresh_copy(folder)
+    return folder
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_from_make_run_to_a_share_that_is_taken_back(
-    tree: str, tmp_path_factory: pytest.TempPathFactory, mc_path: str
+    clone: str, tree: str, tmp_path_factory: pytest.TempPathFactory, mc_path: str
 ) -> None:
-    clone = str(tmp_path_factory.mktemp("clone"))
-    _fresh_copy(clone)
     port, s3_port = free_port(), free_port()
-    # Homes and shells of their own: nothing of this test run's environment is there.
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("WIO_", "WEB_", "AWS_", "RCLONE_", "MC_", "VIRTUAL_ENV", "PYTHON", "XDG_"))
-    }
+    kept = own_environment()
     home, bobs_home = (str(tmp_path_factory.mktemp(name)) for name in ("ada", "bob"))
     log_path = os.path.join(home, "make-run.log")
     ada = Shell(clone, {**kept, "HOME": home, "WIO_SERVE_OPTIONS": f"--port {port} --s3-port {s3_port}"})
@@ -175,6 +128,48 @@ def test_from_make_run_to_a_share_that_is_taken_back(
             assert answer.read() == b"2"
         assert {path for path in TREE if not os.path.exists(os.path.join(tree, path))} == set()
         assert sorted(os.listdir(os.path.join(tree, "plates"))) == sorted({path.split("/")[1] for path in names})
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_first_hour_of_an_administrator(clone: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """docs/first-hour-nas.md, command by command."""
+    port, s3_port = free_port(), free_port()
+    certificate = make_certificate(str(tmp_path_factory.mktemp("tls")), "DNS:localhost")
+    served = str(tmp_path_factory.mktemp("srv") / "data")
+    changed = time.time() - THREE_DAYS
+    for path, data in SERVED.items():
+        os.makedirs(os.path.dirname(os.path.join(served, path)), exist_ok=True)
+        with open(os.path.join(served, path), "wb") as file:
+            file.write(data)
+        os.utime(os.path.join(served, path), (changed, changed))
+    trusting = dict.fromkeys(("SSL_CERT_FILE", "AWS_CA_BUNDLE", "CURL_CA_BUNDLE"), certificate.authority)
+    bobs_path = os.pathsep.join([os.path.join(clone, ".venv", "bin"), os.path.dirname(sys.executable), os.defpath])
+    people = {
+        name: Reader(home, {**own_environment(), **own, "HOME": home})
+        for name, own, home in (
+            (name, own, str(tmp_path_factory.mktemp(name)))
+            for name, own in (
+                ("ada", trusting),
+                ("nas", {"WIO_SERVE_OPTIONS": f"--port {port} --s3-port {s3_port}"}),
+                ("bob", {**trusting, "PATH": bobs_path}),
+            )
+        )
+    }
+    places = {
+        "/opt/workspacesio": clone,
+        "/srv/data": served,
+        "/etc/ssl/nas.pem": certificate.certificate,
+        "/etc/ssl/nas.key": certificate.key,
+        "https://nas.example.org:8100": f"https://localhost:{port}",
+        "https://nas.example.org:8101": f"https://localhost:{s3_port}",
+        "http://localhost:8100": f"http://localhost:{port}",
+        "http://localhost:8101": f"http://localhost:{s3_port}",
+        "--host 0.0.0.0": f"--host 127.0.0.1 --port {port} --s3-port {s3_port}",
+    }
+    hour = Hour(people, places)
+    with hour.left_running:
+        hour.read("first-hour-nas.md")
 
 
 def _printed(said: str, pattern: str) -> str:
