@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from servers.exfat import exfat
 from servers.service import PASSWORD, Person, Service, service
 
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "without_posix.py")
@@ -115,3 +116,17 @@ def test_names_that_windows_cannot_hold_are_told(visitor: Person) -> None:
     # Here all of them can be held.
     elsewhere(visitor, "sync", "odd", "./all")
     assert len(os.listdir(os.path.join(visitor.home, "all"))) == 6
+
+
+def test_names_that_are_one_on_a_disk_that_folds_case(visitor: Person, tmp_path: os.PathLike[str]) -> None:
+    visitor.wio("login", "ada@example.org", "--password-stdin", stdin=PASSWORD + "\n")
+    with exfat(str(tmp_path)) as disk:
+        done = visitor.run("sync", "odd", os.path.join(disk, "odd"))
+        assert "odd/read.me: 'Read.me' has the same name" in done.stderr
+        assert "odd/a:b" in done.stderr  # which it doesn't take, whoever asks
+        with open(os.path.join(disk, "odd", "Read.me"), encoding="utf-8") as file:
+            assert file.read() == "odd/Read.me"
+        os.rename(os.path.join(disk, "odd", "fine"), os.path.join(disk, "odd", "FINE"))
+        done = visitor.run("sync", "--delete", "odd", os.path.join(disk, "odd"))
+        assert "differs from it in case only" in done.stderr
+        assert "nothing is deleted" in done.stderr

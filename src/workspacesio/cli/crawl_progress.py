@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from workspacesio.cli import output
+from workspacesio.client.operating_system import takes_escapes
 from workspacesio.client.times import lasting
 
 TYPE_CHECKING = False
@@ -26,7 +27,7 @@ OPEN = ("queued", "running")
 
 def follow(look: Callable[[], dict[str, Any]], of: str) -> dict[str, Any]:
     """Look until the crawl has ended or is paused, and return it as it is then. `of` is what it is of."""
-    terminal = sys.stderr.isatty()
+    terminal = sys.stderr.isatty() and takes_escapes(sys.stderr)
     pause = FIRST_SECONDS
     last = time.monotonic()
     said = ""

@@ -11,6 +11,7 @@ from workspacesio.cli import output
 from workspacesio.cli.arguments import add_json
 from workspacesio.client.errors import CommandError, UsageError
 from workspacesio.client.http_api import segment, signed_in
+from workspacesio.client.operating_system import takes_escapes
 
 QUIET_SECONDS = 2.0
 """What takes longer says how far it is."""
@@ -77,7 +78,7 @@ class Progress:
     def __init__(self) -> None:
         self._began = time.monotonic()
         self._last = self._began
-        self._terminal = sys.stderr.isatty()
+        self._terminal = sys.stderr.isatty() and takes_escapes(sys.stderr)
         self._open_line = False
 
     def show(self, progress: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from workspacesio.cli import output
 from workspacesio.cli.arguments import add_json, add_root
 from workspacesio.cli.search_output import print_incomplete
 from workspacesio.client.http_api import HttpApi, signed_in
+from workspacesio.client.operating_system import takes_escapes
 from workspacesio.client.times import lasting
 
 LOOK_SECONDS = 0.5
@@ -158,7 +159,7 @@ def _exit_status(index: dict[str, Any]) -> int:
 
 def _ended(client: HttpApi, work: dict[str, Any]) -> dict[str, Any]:
     """Wait until the worker is done with it, and say on a terminal how far it is."""
-    terminal = sys.stderr.isatty()
+    terminal = sys.stderr.isatty() and takes_escapes(sys.stderr)
     try:
         while work["state"] in ("queued", "running"):
             if terminal:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 
 from workspacesio.cli import mc_flags, output
 from workspacesio.cli.mc_output import go_json
+from workspacesio.cli.terminal_text import coloured
 from workspacesio.cli.watching import follow
 from workspacesio.client.errors import UsageError
 
@@ -50,8 +50,7 @@ class Shape:
         self._names = tuple(name for word in words.split(",") for name in KINDS[word])
         self._suffix = mc_flags.flag_value("watch", arguments, "suffix") or ""
         self._as_json = mc_flags.has_flag("watch", plain, "json") or "MC_JSON" in os.environ
-        coloured = sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and "NO_COLOR" not in os.environ
-        self._coloured = coloured and not mc_flags.has_flag("watch", plain, "no-color")
+        self._coloured = coloured() and not mc_flags.has_flag("watch", plain, "no-color")
 
     def show(self, event: dict[str, Any]) -> None:
         """Print it, if it is wanted."""

@@ -6,6 +6,7 @@ import os
 import sys
 
 from workspacesio.cli import output
+from workspacesio.client.operating_system import takes_escapes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ BOLD = "1"
 def coloured(stream: TextIO | None = None) -> bool:
     """Whether a stream takes colours: a terminal that isn't dumb, unless NO_COLOR (no-color.org) is set."""
     to = sys.stdout if stream is None else stream
-    return to.isatty() and os.environ.get("TERM") != "dumb" and "NO_COLOR" not in os.environ
+    wanted = to.isatty() and os.environ.get("TERM") != "dumb" and "NO_COLOR" not in os.environ
+    return wanted and takes_escapes(to)
 
 
 def paint(code: str, text: str, *, colours: bool) -> str:

@@ -8,6 +8,7 @@ import threading
 import time
 
 from workspacesio.cli import output
+from workspacesio.client.operating_system import takes_escapes
 from workspacesio.client.times import lasting
 
 TYPE_CHECKING = False
@@ -35,7 +36,7 @@ class Shown:
         self._progress = progress
         self._done = done
         self._begun = time.monotonic()
-        self._terminal = sys.stderr.isatty()
+        self._terminal = sys.stderr.isatty() and takes_escapes(sys.stderr)
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._drawn = False

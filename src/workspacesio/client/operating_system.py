@@ -11,7 +11,7 @@ from _thread import allocate_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, TextIO
 
 NOT_THROUGH_LINKS = getattr(os, "O_NOFOLLOW", 0)
 """For `os.open`; 0 where it can't be asked for."""
@@ -59,6 +59,23 @@ def make_private(descriptor: int, status: os.stat_result) -> bool:
         return False
     change(descriptor, 0o600)
     return True
+
+
+def takes_escapes(stream: TextIO) -> bool:
+    """Whether a terminal moves its cursor and colours by the sequences of ECMA-48; one of Windows is told to."""
+    if os.name != "nt":
+        return True
+    import ctypes
+    import msvcrt
+
+    kernel = getattr(ctypes, "windll").kernel32  # noqa: B009 - it exists on Windows only
+    handle = getattr(msvcrt, "get_osfhandle")(stream.fileno())  # noqa: B009
+    mode = ctypes.c_ulong()
+    enable_virtual_terminal_processing = 4
+    return bool(
+        kernel.GetConsoleMode(handle, ctypes.byref(mode))
+        and kernel.SetConsoleMode(handle, mode.value | enable_virtual_terminal_processing)
+    )
 
 
 def _module(name: str) -> Any:
