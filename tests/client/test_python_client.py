@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from xml.etree import ElementTree
 
 import pytest
 
@@ -107,6 +108,22 @@ def test_sharing_and_its_end(people: tuple[Person, Person], ada: Client, monkeyp
         with pytest.raises(errors.NotFound) as refused:
             ben.workspace("ada/plates")
     assert refused.value.code
+
+
+def test_what_a_notebook_shows(ada: Client) -> None:
+    own = ada.create("in a notebook")
+    own.write_bytes("<script>alert(1)</script>/a\u202eb.txt", b"1")
+    assert "<td>ada/in a notebook</td>" in ada._repr_html_()
+    assert "<td>s3://lab/private/ada/in a notebook/</td>" in own._repr_html_()
+    deadline = time.monotonic() + 30
+    while not (found := ada.search("script")).total:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert "<td>&lt;script&gt;alert(1)&lt;/script&gt;/a\\u202eb.txt</td>" in found._repr_html_()
+    for shown in (ada._repr_html_(), own._repr_html_(), found._repr_html_()):
+        assert "<script>" not in shown
+        assert "wios_" not in shown
+        ElementTree.fromstring(f"<div>{shown}</div>")
 
 
 def test_search_and_keys(ada: Client) -> None:

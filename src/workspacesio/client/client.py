@@ -15,13 +15,15 @@ make one for each.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workspacesio.client import credentials, sign_in
 from workspacesio.client.failures import errors, told
-from workspacesio.client.http_api import HttpApi
-from workspacesio.client.references import READ, WRITE
+from workspacesio.client.references import READ, WRITE, Located
 from workspacesio.client.workspace import Found, Workspace
+
+if TYPE_CHECKING:
+    from obstore.store import S3Store
 
 
 class Client:
@@ -32,6 +34,8 @@ class Client:
     """
 
     def __init__(self, server: str | None = None, *, token: str | None = None) -> None:
+        from workspacesio.client.http_api import HttpApi
+
         with told():
             if server is None and token is None:
                 self._caller = sign_in.current()
@@ -52,6 +56,14 @@ class Client:
 
     def __repr__(self) -> str:
         return f"Client({self._caller.server!r})"
+
+    def _repr_html_(self) -> str:
+        from workspacesio.client import notebook
+
+        found = self.workspaces()
+        shown = found[: notebook.MOST_ROWS]
+        rows = [[one.reference, one.level or ", ".join(one.folders), one.node] for one in shown]
+        return notebook.table(repr(self), ("workspace", "level", "node"), rows, left_out=len(found) - len(rows))
 
     def workspaces(self, *, scope: str = "all") -> list[Workspace]:
         """Those that the caller reaches. `scope`: all, mine, shared or public."""
@@ -112,6 +124,22 @@ class Client:
         }
         with told():
             return credentials.credential(self._caller, request)
+
+    def store(self, workspace: str | Workspace, path: str = "", *, read_only: bool = False) -> S3Store:
+        """A store of obstore for what lies below a folder, `path`, or in all of a workspace.
+
+        Its keys are renewed as long as the caller reaches the place. What goes wrong with one of its requests is
+        told as errors of obstore. Raises as `workspace`; Invalid for a path that obstore can't name.
+        """
+        from workspacesio.client.places import places
+        from workspacesio.client.store import store
+
+        if not isinstance(workspace, Workspace):
+            workspace = self.workspace(workspace)
+        with told():
+            located = Located(workspace._described, workspace.reference, path)
+            (place,) = places(self._caller, [located], read_only=read_only)
+        return store(place)
 
     def _workspace(self, described: dict[str, Any]) -> Workspace:
         return Workspace(

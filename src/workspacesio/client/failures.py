@@ -17,8 +17,6 @@ from typing import ClassVar
 
 from workspacesio.client.errors import CommandError, NotAllowed, NotSignedIn, NotThere, UsageError
 from workspacesio.client.errors import Refused as RefusedByApi
-from workspacesio.client.s3_requests import S3Refused
-from workspacesio.client.uploads import Exists
 from workspacesio.domain import errors as errors  # noqa: PLC0414 - the client's one way to them
 
 TYPE_CHECKING = False
@@ -141,11 +139,11 @@ def told_of_files() -> Iterator[None]:
     """The same, each an OSError too. What the operating system itself says stays as it is."""
     try:
         yield
-    except Exists as error:
-        raise FileThere(str(error), code="exists") from error
     except CommandError as error:
+        from workspacesio.client.uploads import Exists
+
         made = _in_the_tree(error)
-        kind = _AS_FILES.get(type(made), FileFailed)
+        kind = FileThere if isinstance(error, Exists) else _AS_FILES.get(type(made), FileFailed)
         raise kind(str(made), code=made.code, details=made.details) from error
 
 
@@ -161,6 +159,11 @@ def _in_the_tree(error: CommandError) -> errors.WorkspacesIOError:
         return errors.Unauthenticated(str(error))
     if isinstance(error, UsageError):
         return errors.Invalid(str(error))
+    from workspacesio.client.s3_requests import S3Refused
+    from workspacesio.client.uploads import Exists
+
+    if isinstance(error, Exists):
+        return errors.Conflict(str(error), code="exists")
     # A place says for which name it was refused, and what S3 said stands behind that.
     refused = error if isinstance(error, S3Refused) else error.__cause__
     if isinstance(refused, S3Refused):

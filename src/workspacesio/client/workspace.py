@@ -7,17 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from workspacesio.client import objects, uploads
 from workspacesio.client.failures import errors, told
-from workspacesio.client.multipart import Assembly, part_size
-from workspacesio.client.places import Item, Place, places
 from workspacesio.client.references import READ, Located
-from workspacesio.client.s3_requests import S3Refused
-from workspacesio.client.signature import Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from workspacesio.client.client import Client
+    from workspacesio.client.objects import Details
+    from workspacesio.client.places import Item, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +46,13 @@ class Found:
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return iter(self.results)
 
+    def _repr_html_(self) -> str:
+        from workspacesio.client import notebook
+
+        columns = ("owner", "workspace", "path", "size", "modified")
+        rows = [[one.get(name) for name in columns] for one in self.results[: notebook.MOST_ROWS]]
+        return notebook.table(f"{self.total:,} found", columns, rows, left_out=self.total - len(rows))
+
     def __len__(self) -> int:
         return len(self.results)
 
@@ -70,6 +74,13 @@ class Workspace:
     _client: Client = field(repr=False, compare=False)
     _described: dict[str, Any] = field(repr=False, compare=False)
 
+    def _repr_html_(self) -> str:
+        from workspacesio.client import notebook
+
+        rows = [("owner", self.owner), ("level", self.level or ""), ("lies at", f"s3://{self.bucket}/{self.prefix}")]
+        rows += [("node", self.node), *(("shared folder", one) for one in self.folders)]
+        return notebook.table(f"workspace {self.reference}", ("", ""), rows)
+
     @property
     def reference(self) -> str:
         """`owner/name`, as every command and method takes it."""
@@ -89,7 +100,7 @@ class Workspace:
             for item in place.walk():
                 yield Entry.of(item)
 
-    def stat(self, path: str) -> objects.Details:
+    def stat(self, path: str) -> Details:
         """Size, ETag, time, content type and metadata of an object. Raises NotFound, Refused."""
         with told(), self._at(path) as place:
             return place.details()
@@ -105,6 +116,8 @@ class Workspace:
 
     def write_bytes(self, path: str, data: bytes, *, overwrite: bool = True) -> None:
         """Make an object: whole, or not at all. Raises Refused; Conflict where it exists and is to be kept."""
+        from workspacesio.client.s3_requests import S3Refused
+
         with told(), self._at(path, writes=True) as place:
             try:
                 _write(place, data, overwrite=overwrite)
@@ -153,6 +166,8 @@ class Workspace:
 
     @contextlib.contextmanager
     def _at(self, path: str, *, writes: bool = False) -> Iterator[Place]:
+        from workspacesio.client.places import places
+
         located = Located(self._described if self.level else self._now(), self.reference, path)
         (place,) = places(self._client._caller, [located], read_only=not writes)
         with place.storage:
@@ -160,6 +175,10 @@ class Workspace:
 
 
 def _write(place: Place, data: bytes, *, overwrite: bool) -> None:
+    from workspacesio.client import uploads
+    from workspacesio.client.multipart import Assembly, part_size
+    from workspacesio.client.signature import Request
+
     headers = {**uploads.content_type(place.path), **({} if overwrite else {"If-None-Match": "*"})}
     if len(data) <= uploads.SINGLE_BYTES:
         place.storage.read(Request("PUT", place.bucket, place.key(), headers=headers, body=bytes(data)))
