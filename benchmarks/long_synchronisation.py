@@ -54,7 +54,7 @@ class Way:
 def fill(folder: str, mix: Sequence[tuple[int, int]]) -> dict[str, str]:
     """Makes files, no block of which is like another one; returns the SHA-256 of each by its path."""
     made = random.Random(1)
-    block = made.randbytes(BLOCK_BYTES)
+    twice = memoryview(2 * made.randbytes(BLOCK_BYTES))
     found = {}
     for count, middle in mix:
         for number in range(count):
@@ -65,11 +65,9 @@ def fill(folder: str, mix: Sequence[tuple[int, int]]) -> dict[str, str]:
             with open(whole, "wb") as file:
                 for begin in range(0, size, BLOCK_BYTES):
                     turn = made.randrange(BLOCK_BYTES)
-                    for piece in (block[turn:], block[:turn]):
-                        taken = piece[: size - file.tell()]
-                        file.write(taken)
-                        digest.update(taken)
-                    assert file.tell() == min(size, begin + BLOCK_BYTES)
+                    piece = twice[turn : turn + min(BLOCK_BYTES, size - begin)]
+                    file.write(piece)
+                    digest.update(piece)
             found[path] = digest.hexdigest()
     return found
 
@@ -109,7 +107,7 @@ def synchronised(
     while _come(proxy.exchanges[first:]) < killed_at * size:
         if running.poll() is not None:
             raise SystemExit(f"wio {' '.join(command)} ended before it was killed: {running.communicate()[1]!r}")
-        time.sleep(0.02)
+        time.sleep(0.1)
     running.send_signal(signal.SIGKILL)
     running.communicate()
     done = {os.path.join(prefix, path) for path in _files(kept)} if kept else set()
@@ -187,14 +185,8 @@ def _served(base: str, every: float) -> Iterator[tuple[Person, CountingProxy, st
 
 def measure(mix: Sequence[tuple[int, int]], every: float, say: Callable[[str], None]) -> tuple[Way, Way]:
     """Up and down. The source goes before it comes down again: there are never more than two of everything."""
-    os.makedirs(dataset.bench_dir(), exist_ok=True)
     base = tempfile.mkdtemp(prefix="long-", dir=dataset.bench_dir())
     try:
-        wanted = 2 * sum(count * middle for count, middle in mix)
-        if shutil.disk_usage(base).free < wanted + LEAST_FREE_BYTES:
-            raise SystemExit(
-                f"{base} needs {wanted:,} bytes and {LEAST_FREE_BYTES:,} to spare; set WIO_BENCH_DIR."
-            )
         with _served(base, every) as (ada, proxy, stored):
             source, back = os.path.join(ada.home, "source"), os.path.join(ada.home, "back")
             expected, size = fill(source, mix), size_of(source)
@@ -221,9 +213,12 @@ def _compare(expected: dict[str, str], folder: str) -> None:
 
 
 def long_synchronisation(loadgen: str) -> list[Reading]:
-    """The figures of `make bench`."""
+    """The figures of `make bench`; none where there is no room."""
     del loadgen
-    found = []
+    found: list[Reading] = []
+    if missing := _no_room(MIX):
+        print(missing, file=sys.stderr)
+        return found
     for name, way in zip(("up", "down"), measure(MIX, EVERY_SECONDS, _silent), strict=True):
         what = f"20 GB {name}, keys of {KEYS_SECONDS} s, {way.cuts} connections cut, killed once"
         found += [
@@ -233,6 +228,15 @@ def long_synchronisation(loadgen: str) -> list[Reading]:
             Reading(f"20 GB {name}: sent or fetched again though it was done", len(way.again), "times", 1),
         ]
     return found
+
+
+def _no_room(mix: Sequence[tuple[int, int]]) -> str:
+    """Why it can't be done; "" where it can."""
+    os.makedirs(dataset.bench_dir(), exist_ok=True)
+    wanted = 2 * sum(count * middle for count, middle in mix) + LEAST_FREE_BYTES
+    if shutil.disk_usage(dataset.bench_dir()).free >= wanted:
+        return ""
+    return f"{dataset.bench_dir()} needs {wanted:,} bytes for this; set WIO_BENCH_DIR to a folder on another disk."
 
 
 def _silent(_: str) -> None:
@@ -247,6 +251,8 @@ def main() -> int:
     arguments = parser.parse_args()
     share = arguments.gigabytes / 20
     mix = [(max(1, round(count * share)), middle) for count, middle in MIX]
+    if missing := _no_room(mix):
+        raise SystemExit(missing)
     ways = measure(mix, arguments.every, lambda said: print(time.strftime("%H:%M:%S"), said, flush=True))
     return 1 if any(way.again for way in ways) else 0
 

@@ -15,6 +15,8 @@ from benchmarks.beside import in_the_way as what_is_in_the_way
 from benchmarks.beside import table as beside_table
 from benchmarks.figures import Figure
 from benchmarks.measure import Measured, Table
+from benchmarks.transferring import Race
+from benchmarks.transferring import table as races_table
 from servers.installed import installed
 
 _PAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "docs", "benchmarks.md")
@@ -44,7 +46,18 @@ there. Keys: a request of the API with an API key, answered each time with keys 
 beside the server's AssumeRole, both over kept connections, in turns. Shares: requests with keys of a user with
 many shares, beside the same with keys of one with a single share, in turns, over shares at all places of the
 documents. Taking back: the request of the API until its answer, which says that the server has been told and
-shows it; old keys are tried each time.
+shows it; old keys are tried each time. Tables: `wio://` with a share of one folder, beside s3fs with all rights of
+the bucket, in turns, each with the connections that it has open.
+
+"""
+
+
+_TRANSFERS = """\
+## Transfers
+
+`wio sync` and other clients with the same keys, against the endpoint on a folder and against MinIO, in turns, once
+each: seconds until the command had ended, and the most memory that it held. `wio` is to be no slower than the best
+of the others, and to stay under 300 MB. rclone runs with `--update --use-server-modtime`, and is slower without.
 
 """
 
@@ -104,7 +117,13 @@ def _alone(readings: list[Reading]) -> Iterator[str]:
 
 
 def markdown(
-    figures: list[Figure], table: Table, readings: list[Reading], beside: list[Beside], rounds: int
+    figures: list[Figure],
+    table: Table,
+    readings: list[Reading],
+    beside: list[Beside],
+    rounds: int,
+    *,
+    races: list[Race] | None = None,
 ) -> str:
     """The whole page."""
     introduction = _INTRODUCTION.format(
@@ -124,6 +143,8 @@ def markdown(
         parts += [_ON_MINIO, *beside_table(beside), ""]
         if found := [*what_is_in_the_way(beside)]:
             parts += ["What stands in the way of goals that are not reached:", "", *found, ""]
+    if races:
+        parts += [_TRANSFERS, *races_table(races), ""]
     if figures:
         parts += ["## Each server", "", *_details(figures, table)]
     return "\n".join(parts) + "\n"

@@ -18,10 +18,13 @@ from benchmarks.crawling import crawling
 from benchmarks.figures import FIGURES
 from benchmarks.freshness import freshness
 from benchmarks.issuing import issuing
+from benchmarks.long_synchronisation import long_synchronisation
 from benchmarks.measure import SERVERS, measure
 from benchmarks.minio_rights import rights
+from benchmarks.reading_tables import tables
 from benchmarks.revoking import group_sharing, unsharing
 from benchmarks.search import searching
+from benchmarks.transferring import Sizes, transferring
 
 ON_MINIO: dict[str, Callable[[str, int], list[Beside]]] = {
     "issuing": issuing,
@@ -29,15 +32,24 @@ ON_MINIO: dict[str, Callable[[str, int], list[Beside]]] = {
     "unshare": unsharing,
     "group": group_sharing,
     "freshness": freshness,
+    "tables": tables,
 }
 """What a MinIO node costs beside the server alone."""
 
-BY_ITSELF: dict[str, Callable[[str], list[Reading]]] = {**ALONE, "crawling": crawling, "search": searching}
+BY_ITSELF: dict[str, Callable[[str], list[Reading]]] = {
+    **ALONE,
+    "crawling": crawling,
+    "search": searching,
+    "long": long_synchronisation,
+}
+
+TRANSFERS = "transfers"
+"""What the client takes beside others; about twenty minutes, and 30 GB of the temporary folder."""
 
 
 def main() -> int:
     """The command; returns its exit status."""
-    names = [figure.name for figure in FIGURES] + list(BY_ITSELF) + list(ON_MINIO)
+    names = [figure.name for figure in FIGURES] + list(BY_ITSELF) + list(ON_MINIO) + [TRANSFERS]
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", action="append", choices=names, metavar="FIGURE", help=", ".join(names))
     parser.add_argument("--servers", default=",".join(SERVERS), help="names, by commas (%(default)s)")
@@ -62,7 +74,8 @@ def main() -> int:
         if name in chosen and {"workspacesio", "minio"} <= set(servers)
         for row in compare(loadgen, arguments.rounds)
     ]
-    text = report.markdown(figures, table, readings, beside, arguments.rounds)
+    races = transferring(Sizes()) if TRANSFERS in chosen and {"workspacesio", "minio"} <= set(servers) else []
+    text = report.markdown(figures, table, readings, beside, arguments.rounds, races=races)
     if arguments.only or set(servers) != set(SERVERS):
         print(text)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import io
 import os
@@ -22,6 +23,7 @@ import workspacesio
 from filesystem.conftest import Shelf, sign_in_as
 from servers.service import PASSWORD
 from workspacesio import errors
+from workspacesio.client import reach
 from workspacesio.client.filesystem import FileSystem
 from workspacesio.client.signature import Request
 
@@ -533,3 +535,70 @@ def test_who_signs_in_anew_goes_on(shelf: Shelf, top: str, signed_in_as_ben: Non
     fs.close()
     assert fs.cat(f"{top}/a") == b"1"  # it opens anew what was closed
     fs.close()
+
+
+def test_from_one_workspace_to_another(fs: FileSystem, shelves: dict[str, Shelf], top: str) -> None:
+    guest, other = shelves["folder"].guest, shelves["minio" if "/files/" in top else "folder"]
+    if guest.run("ls", "mine").returncode:
+        guest.wio("create", "mine")
+    fs.pipe(f"{top}/a", BIG)
+    fs.cp(f"{top}/a", "mine/copied/a")
+    fs.cp(f"{top}/a", f"{other.folder}/across/a")
+    fs.mv(f"{top}/", "mine/moved", recursive=True)
+    for path in ("mine/copied/a", f"{other.folder}/across/a", "ben/mine/moved/a"):
+        assert fs.cat(path) == BIG
+    assert fs.find(top) == []
+    fs.rm(["mine/copied", "mine/moved", f"{other.folder}/across"], recursive=True)
+    assert fs.find("mine") == []
+
+
+def test_keys_that_end(fs: FileSystem, shelves: dict[str, Shelf]) -> None:
+    shelf = shelves["folder"]
+    top = f"{shelf.folder}/keys"
+    fs.pipe(f"{top}/a", b"1")
+    for one in shelf.guest.json("credential", "ls"):
+        shelf.guest.wio("credential", "revoke", str(one["id"]))
+    assert fs.cat(f"{top}/a") == b"1"
+    assert fs.info(f"{top}/a", refresh=True)["size"] == 1
+    with fs.open(f"{top}/b", "wb") as file:
+        file.write(BIG)
+        for one in shelf.guest.json("credential", "ls"):
+            shelf.guest.wio("credential", "revoke", str(one["id"]))
+    assert fs.cat(f"{top}/b") == BIG
+
+
+def test_a_service_that_is_started_anew(
+    shelves: dict[str, Shelf], signed_in_as_ben: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reach, "PATIENCE_SECONDS", 120)  # as long as a busy machine may take to start it
+    fs = FileSystem(listings_expiry_time=0, skip_instance_cache=True)
+    note = f"{shelves['folder'].folder}/note.txt"
+    assert fs.cat(note) == b"yours"
+    with ThreadPoolExecutor(1) as threads:
+        service = shelves["folder"].owner.service
+        service.stop()
+        reading = threads.submit(fs.cat, note)
+        os.unlink(service.log_path)
+        service.start()
+        assert reading.result() == b"yours"
+    fs.close()
+
+
+def test_modes_that_cannot_be(fs: FileSystem, top: str) -> None:
+    for mode in ("r+b", "w+b", "rt+"):
+        with pytest.raises(OSError, match="possible") as refused:
+            fs.open(f"{top}/a", mode)
+        assert isinstance(refused.value, errors.NotSupported)
+
+
+def test_asynchronous(shelf: Shelf, top: str, signed_in_as_ben: None) -> None:
+    async def use() -> list[bytes]:
+        fs = FileSystem(asynchronous=True, skip_instance_cache=True)
+        await asyncio.gather(*(fs._pipe_file(f"{top}/{number}", bytes([number])) for number in range(20)))
+        found = await asyncio.gather(*map(fs._cat_file, await fs._find(top)))
+        await fs._rm(top, recursive=True)
+        assert not await fs._exists(top)
+        fs.close()
+        return sorted(found)
+
+    assert asyncio.run(use()) == [bytes([number]) for number in range(20)]

@@ -77,8 +77,8 @@ def _context(*_: str | None) -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def explain(error: Exception, server: str) -> str:
-    """One sentence for a connection that failed, with what to do next."""
+def explain(error: Exception, server: str, *, has_answered: bool = False) -> str:
+    """One sentence for a connection that failed, with what to do next. `has_answered`: ever before."""
     proxy = proxy_for(server.partition(":")[0], urllib.parse.urlsplit(server).hostname or "", os.environ)
     via = f" through the proxy {_without_password(urllib.parse.urlsplit(proxy))}" if proxy else ""
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -94,6 +94,8 @@ def explain(error: Exception, server: str) -> str:
         return f"{server} didn't answer{via} within {TIMEOUT_SECONDS} s; try again, or ask who runs it."
     if isinstance(error, ConnectionRefusedError):
         return f"nothing listens at {server}{via}; start it with `wio serve`, or give another address."
+    if isinstance(error, http.client.RemoteDisconnected | ConnectionError) and has_answered:
+        return f"the line to {server} broke off again and again{via}; try again when it is better."
     if isinstance(error, http.client.RemoteDisconnected | ConnectionError):
         return (
             f"{server} closed the connection{via} without an answer; does its address begin with https:// instead?"

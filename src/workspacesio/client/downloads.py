@@ -58,7 +58,12 @@ def _download(place: Place, target: str, size: int, etag: str, told: Told) -> st
             if os.path.isdir(target):  # before gigabytes have come
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             came = _download_long(place, part, size, etag, told)
-        os.replace(part, target)
+        try:
+            os.replace(part, target)
+        except FileNotFoundError as error:  # where an equal copy was as far a moment ago, it put it there
+            if os.path.lexists(part):  # exFAT says so of a name that it can't hold
+                raise
+            raise _written_by_another(part) from error
         return came
     except OSError as error:
         if os.path.isdir(target):
@@ -83,12 +88,11 @@ def _download_at_once(place: Place, part: str, size: int, etag: str) -> str:
     if not compared.is_whole(size):
         raise _not_as_stored(place)
     try:
-        descriptor = os.open(part, _FLAGS, 0o666)
+        descriptor = _held(part)
     except FileNotFoundError:
         os.makedirs(os.path.dirname(part), exist_ok=True)
-        descriptor = os.open(part, _FLAGS, 0o666)
+        descriptor = _held(part)
     try:
-        _lock(descriptor, part)
         written = os.write(descriptor, body)
         os.ftruncate(descriptor, written)
     finally:
@@ -134,21 +138,28 @@ def part_path(place: Place, target: str, size: int, etag: str) -> str:
 
 
 def _opened(part: str) -> BinaryIO:
-    """For this process alone. Raises CommandError where another one writes it."""
-    descriptor = os.open(part, _FLAGS, 0o666)
-    try:
-        _lock(descriptor, part)
-    except CommandError:
+    """As `_held`."""
+    return os.fdopen(_held(part), "r+b")
+
+
+def _held(part: str) -> int:
+    """Open for this process alone. Raises CommandError where another one writes it, OSError."""
+    while True:
+        descriptor = os.open(part, _FLAGS, 0o666)
+        try:
+            operating_system.lock(descriptor)
+        except OSError as error:
+            os.close(descriptor)
+            raise _written_by_another(part) from error
+        # Whoever held it before may have put it in its place: it must not be written to there.
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), os.stat(part)):
+                return descriptor
         os.close(descriptor)
-        raise
-    return os.fdopen(descriptor, "r+b")
 
 
-def _lock(descriptor: int, part: str) -> None:
-    try:
-        operating_system.lock(descriptor)
-    except OSError as error:
-        raise CommandError(f"{part} is written by another copy under way; wait for it.") from error
+def _written_by_another(part: str) -> CommandError:
+    return CommandError(f"{part} is written by another copy under way; wait for it.")
 
 
 def _kept(file: BinaryIO, compared: Comparison, size: int) -> int:

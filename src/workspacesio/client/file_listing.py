@@ -1,4 +1,4 @@
-"""The filesystem's names and listings; `filesystem` adds what objects hold.
+"""The filesystem's names and listings; `file_searching` goes through folders, `filesystem` adds what objects hold.
 
 Everything is asked in threads (`file_threads`), by the client's own requests, which carry any name and renew keys.
 Listings, and what names mean, are believed for the stated lifetime; nothing else is.
@@ -22,23 +22,20 @@ from workspacesio.client.failures import FileDenied, FileMissing, told_of_files
 from workspacesio.client.file_paths import (
     PROTOCOL,
     Info,
-    by_folder,
     folder_info,
     info_of,
     stripped,
     workspace_info,
 )
 from workspacesio.client.listings import Listings
-from workspacesio.client.places import Place
+from workspacesio.client.places import Item, Place
 from workspacesio.client.reach import Reach, is_missing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
 LIFETIME_SECONDS = 5.0
-MOST_REMEMBERED = 10_000
-"""Of one search through all folders; what is larger would push everything else out."""
 
 
 class _SignedIn:
@@ -130,18 +127,31 @@ class ListedFileSystem(AsyncFileSystem):
             _ = self.loop
         return await asyncio.get_running_loop().run_in_executor(file_threads.operations(), told)
 
-    async def _info(self, path: str, **_: Any) -> Info:
-        found: Info = await self._run(self._look, self._strip_protocol(path))
+    async def _info(self, path: str, refresh: bool = False, **_: Any) -> Info:
+        found: Info = await self._run(self._look, self._strip_protocol(path), refresh)
         return found
 
-    def _look(self, path: str) -> Info:
+    def info(self, path: str, refresh: bool = False, **_: Any) -> Info:
+        """As fsspec has it, without a way around by the loop. `refresh`: as it is now."""
+        return file_threads.answer(self._look, self._strip_protocol(path), refresh)
+
+    def _look(self, path: str, refresh: bool = False) -> Info:
         if not path:
             return folder_info("")
         place = self._place(path)
         if place is None or not place.path:
             return folder_info(path)
-        known = self._listings.item(place.workspace["id"], place.path)
-        return info_of(known or looking.look(place), place.typed)
+        return info_of(self._item(place, refresh=refresh), place.typed)
+
+    def _item(self, place: Place, *, refresh: bool = False) -> Item:
+        """The object or folder. Raises NotThere, CommandError."""
+        workspace = place.workspace["id"]
+        item = None if refresh else self._listings.item(workspace, place.path)
+        if item is None:
+            asked_at = time.monotonic()
+            item = looking.look(place)
+            self._listings.put_item(workspace, item, asked_at=asked_at)
+        return item
 
     def _place(self, path: str, *, writes: bool = False) -> Place | None:
         """None where the path is an owner, whose workspaces lie in it. Raises CommandError."""
@@ -177,11 +187,7 @@ class ListedFileSystem(AsyncFileSystem):
         return [info_of(item, place.typed) for item in items if item.path.startswith(begin)]
 
     async def _exists(self, path: str, **_: Any) -> bool:
-        try:
-            await self._info(path)
-        except (FileMissing, FileDenied):  # what may not be seen is absent
-            return False
-        return True
+        return bool(await self._kind(path))
 
     async def _isdir(self, path: str) -> bool:
         return await self._kind(path) == "directory"
@@ -190,100 +196,15 @@ class ListedFileSystem(AsyncFileSystem):
         return await self._kind(path) == "file"
 
     async def _kind(self, path: str) -> str:
+        """`file` or `directory`; "" for nothing: what may not be seen is absent."""
         try:
             return str((await self._info(path))["type"])
         except (FileMissing, FileDenied):
             return ""
 
-    async def _walk(
-        self, path: str, maxdepth: int | None = None, topdown: bool = True, **options: Any
-    ) -> AsyncIterator[Any]:
-        if self._strip_protocol(path):
-            async for step in super()._walk(path, maxdepth=maxdepth, topdown=topdown, **options):
-                yield step
-            return
-        # Workspaces of two owners may have one name, by which fsspec would tell them apart.
-        detail = options.get("detail", False)
-        found = {one["name"]: one for one in await self._ls("")}
-        step = "", (found if detail else list(found)), ({} if detail else [])
-        if topdown:
-            yield step
-        if maxdepth is None or maxdepth > 1:
-            for name in found:
-                deeper = None if maxdepth is None else maxdepth - 1
-                async for inner in super()._walk(name, maxdepth=deeper, topdown=topdown, **options):
-                    yield inner
-        if not topdown:
-            yield step
-
-    async def _find(
-        self,
-        path: str,
-        maxdepth: int | None = None,
-        withdirs: bool = False,
-        detail: bool = False,
-        prefix: str = "",
-        **_: Any,
-    ) -> Any:
-        """Every object below a path, in one listing where all are meant; none where there is no such path."""
-        if maxdepth is not None and maxdepth < 1:
-            raise ValueError("maxdepth must be at least 1")
-        path = self._strip_protocol(path)
-        try:
-            if maxdepth is not None or "/" not in path:
-                found = await self._levels(path, maxdepth, prefix)
-            else:
-                found = await self._run(self._all_below, path, prefix)
-            if not found or (withdirs and path):
-                found.insert(0, await self._info(path))
-        except FileMissing as error:
-            if error.code == "no_such_workspace":
-                raise
-            found = []
-        named = {one["name"]: one for one in found if one["name"] and (withdirs or one["type"] == "file")}
-        return {name: named[name] for name in sorted(named)} if detail else sorted(named)
-
-    async def _levels(self, path: str, maxdepth: int | None, prefix: str) -> list[Info]:
-        """As deep as is asked for; owners and workspaces are levels, too."""
-        first: list[Info] = await self._run(self._list, path, prefix)
-        found = [one for one in first if one["name"] != path]
-        begin = path.count("/") + 1 if path else 0
-        folders = [one["name"] for one in found if one["type"] == "directory"]
-        deeper = [] if maxdepth is None else [maxdepth - (name.count("/") + 1 - begin) for name in folders]
-        if maxdepth is None:
-            listed = await asyncio.gather(*(self._below(name) for name in folders))
-        else:
-            pairs = zip(folders, deeper, strict=True)
-            listed = await asyncio.gather(*(self._levels(name, left, "") for name, left in pairs if left > 0))
-            found = [one for one in found if one["name"].count("/") + 1 - begin <= maxdepth]
-        return [*found, *(one for inner in listed for one in inner)]
-
-    async def _below(self, path: str) -> list[Info]:
-        """All, or none where names are seen and contents aren't: managers of a root see its workspaces."""
-        try:
-            found: list[Info] = await self._run(self._all_below, path, "")
-        except FileDenied:
-            return []
-        return found
-
-    def _all_below(self, path: str, prefix: str) -> list[Info]:
-        place = self._reach.place(path)
-        asked_at = time.monotonic()
-        items = looking.list_below(place, prefix)
-        folders = by_folder(items, place.path)
-        if items and len(items) <= MOST_REMEMBERED and not prefix and place.shared_below() is None:
-            for folder, inside in folders.items():
-                self._listings.put(place.workspace["id"], folder, inside, asked_at=asked_at)
-        return [info_of(item, place.typed) for inside in folders.values() for item in inside]
-
-    async def _du(self, path: str, total: bool = True, maxdepth: int | None = None, **_: Any) -> Any:
-        found = await self._find(path, maxdepth=maxdepth, detail=True)
-        sizes = {name: one["size"] for name, one in found.items()}
-        return sum(sizes.values()) if total else sizes
-
     def modified(self, path: str) -> datetime:
         """When it was written; folders have no such time."""
-        at = self.info(path).get("mtime")
+        at = self.info(path, refresh=True).get("mtime")
         if at is None:
             with told_of_files():
                 raise UsageError(f"{path!r} is a folder, and only objects have a time.")
@@ -294,7 +215,7 @@ class ListedFileSystem(AsyncFileSystem):
 
     def ukey(self, path: str) -> str:
         """Another one for other contents."""
-        found = self.info(path)
+        found = self.info(path, refresh=True)
         return f"{found.get('etag', '')}-{found['size']}"
 
     def checksum(self, path: str) -> int:

@@ -28,13 +28,14 @@ class ReadFile(AbstractBufferedFile):
         fs: AbstractFileSystem,
         path: str,
         place: Place,
+        opened: reading.Opened,
         *,
         block_size: int | None,
         cache_type: str | None,
         **options: Any,
     ) -> None:
         self._place = place
-        self._opened = file_threads.answer(reading.opened, place)
+        self._opened = opened
         options["size"] = self._opened.size
         known = cache_type not in (None, "default", ReadAhead.name)
         super().__init__(fs, path, "rb", block_size, cache_type=cache_type if known else "none", **options)

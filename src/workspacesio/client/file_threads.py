@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Arguments = ParamSpec("Arguments")
     Answer = TypeVar("Answer")
 
+OPERATIONS = "wio-operations"
 OPERATIONS_AT_ONCE = 16
 PARTS_AT_ONCE = 8
 
@@ -29,7 +30,7 @@ _lock = threading.Lock()
 
 def operations() -> ThreadPoolExecutor:
     """For whole operations, which may wait for parts."""
-    return _threads("wio-operations", OPERATIONS_AT_ONCE)
+    return _threads(OPERATIONS, OPERATIONS_AT_ONCE)
 
 
 def parts() -> ThreadPoolExecutor:
@@ -47,6 +48,8 @@ def answer(operation: Callable[Arguments, Answer], *given: Arguments.args, **nam
         with told_of_files():
             return operation(*given, **named)
 
+    if threading.current_thread().name.startswith(OPERATIONS):  # a callback of the caller's, say
+        return told()
     return operations().submit(told).result()
 
 

@@ -21,20 +21,24 @@ from fsspec.utils import isfilelike
 
 from workspacesio.client import downloads, file_threads, looking, reading, server_copies, uploads, writing
 from workspacesio.client.errors import CommandError, NotThere, UsageError
-from workspacesio.client.failures import FileIsFolder, FileThere
+from workspacesio.client.failures import FileIsFolder, FileNotSupported, FileThere
 from workspacesio.client.file_layers import CompressedFile, TextFile
-from workspacesio.client.file_listing import ListedFileSystem
 from workspacesio.client.file_objects import ReadFile, WrittenFile
+from workspacesio.client.file_searching import SearchedFileSystem
 from workspacesio.client.multipart import part_size
 from workspacesio.client.places import Place
 
 
-class FileSystem(ListedFileSystem):
+class FileSystem(SearchedFileSystem):
     """See the module."""
 
     async def _cat_file(self, path: str, start: int | None = None, end: int | None = None, **_: Any) -> bytes:
         content: bytes = await self._run(self._read, self._strip_protocol(path), start, end)
         return content
+
+    def cat_file(self, path: str, start: int | None = None, end: int | None = None, **_: Any) -> bytes:
+        """As fsspec has it, without a way around by the loop."""
+        return file_threads.answer(self._read, self._strip_protocol(path), start, end)
 
     def _read(self, path: str, start: int | None, end: int | None) -> bytes:
         """As Python slices bytes."""
@@ -78,7 +82,7 @@ class FileSystem(ListedFileSystem):
         if os.path.isdir(local):
             return
         place = self._reach.place(path)
-        found = self._listings.item(place.workspace["id"], place.path) or looking.look(place)
+        found = self._item(place)
         if found.is_folder:
             os.makedirs(local, exist_ok=True)
             return
@@ -212,10 +216,16 @@ class FileSystem(ListedFileSystem):
     ) -> ReadFile | WrittenFile:
         if mode == "rb":
             options.pop("size", None)
-            place = file_threads.answer(self._object, path)
-            return ReadFile(self, path, place, block_size=block_size, cache_type=cache_type, **options)
+            place, opened = file_threads.answer(self._opened, path)
+            return ReadFile(self, path, place, opened, block_size=block_size, cache_type=cache_type, **options)
+        if mode not in ("wb", "ab", "xb"):
+            raise FileNotSupported(f"{mode!r} isn't possible: objects are read, written anew or appended to.")
         place = file_threads.answer(self._writable, path)
         return WrittenFile(self, path, place, mode=mode, block_size=block_size, autocommit=autocommit, **options)
+
+    def _opened(self, path: str) -> tuple[Place, reading.Opened]:
+        place = self._object(path)
+        return place, reading.opened(place)
 
     def _writable(self, path: str) -> Place:
         return self._object(path, writes=True)

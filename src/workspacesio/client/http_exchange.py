@@ -7,6 +7,7 @@ the processor each, most of it for headers as those of e-mails; here it is a fif
 from __future__ import annotations
 
 import http.client
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ RECEIVED_BYTES = 1 << 16
 SENT_BYTES = 1 << 18
 """At once: the time that a connection may stall counts for each of them, not for a whole body."""
 MOST_HEAD_BYTES = 1 << 18
+LEAST_BYTES = 1 << 10
+"""Of what is waited for as long as a connection may stall: less than that is a stall, too."""
 MOST_AT_ONCE_BYTES = 1 << 20
 """Of a body: what an answer says of its length is believed when it has come."""
 
@@ -39,6 +42,9 @@ class Exchange:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._received = b""
+        self._waited = 0.0
+        self._came = 0
+        self._may_trickle = False
 
     def ask(self, method: str, address: str, headers: Mapping[str, str], body: Body) -> Answer:
         """Sends a request; the head of its answer. Raises OSError, HTTPException, UnicodeError."""
@@ -48,6 +54,9 @@ class Exchange:
         if head.count("\n") != len(fields) + len(length) + 2 or head.count("\r") != head.count("\n"):
             raise http.client.HTTPException("a header holds the end of a line")
         self._received = b""
+        self._waited, self._came = 0.0, 0
+        # While parts are put together a server sends a blank now and then, for minutes.
+        self._may_trickle = method == "POST"
         try:
             self._send(head.encode("latin-1"), body)
         except (BrokenPipeError, ConnectionResetError):
@@ -97,7 +106,9 @@ class Exchange:
         while (end := received.find(b"\r\n\r\n")) < 0:
             if len(received) > MOST_HEAD_BYTES:
                 raise http.client.HTTPException("the head of the answer has no end")
+            asked_at = time.monotonic()
             piece = self._connection.recv(RECEIVED_BYTES)
+            self._check_comes(len(piece), time.monotonic() - asked_at)
             if not piece:
                 raise http.client.RemoteDisconnected("the connection was closed without an answer")
             received = received + piece if received else piece
@@ -111,7 +122,21 @@ class Exchange:
             view[:count] = self._received[:count]
             self._received = self._received[count:]
             return count
-        return self._connection.recv_into(view)
+        asked_at = time.monotonic()
+        count = self._connection.recv_into(view)
+        self._check_comes(count, time.monotonic() - asked_at)
+        return count
+
+    def _check_comes(self, count: int, waited: float) -> None:
+        """Raises TimeoutError where next to nothing comes. The time in which nobody asks doesn't count."""
+        self._waited += waited
+        self._came += count
+        longest = self._connection.gettimeout()
+        if longest is None or self._waited < longest:
+            return
+        if self._came < LEAST_BYTES and not self._may_trickle:
+            raise TimeoutError("next to nothing comes")
+        self._waited, self._came = 0.0, 0
 
     def line(self) -> bytes:
         """Of a few bytes, up to and without its end."""

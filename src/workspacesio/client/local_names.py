@@ -58,18 +58,27 @@ def _takes_long_paths() -> bool:
 
 
 def _folds_case(folder: str) -> bool:
-    """Looks at a name that is there already: whether it is found in the other case, too."""
+    """Looks whether a name that is there is found in the other case, where no other is listed.
+
+    Inodes don't tell: those of FUSE may be of a path. In an empty disk a name is made for a moment.
+    """
     path = os.path.abspath(folder)
-    while path != os.path.dirname(path):
-        above, name = os.path.split(path)
-        other = os.path.join(above, name.swapcase())
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    try:
+        with os.scandir(path) as entries:
+            known = next((one.name for one in entries if one.name != one.name.swapcase()), "")
+        if known:
+            other = known.swapcase()
+            return os.path.lexists(os.path.join(path, other)) and other not in os.listdir(path)
+        made = os.path.join(path, f".wio-case-{os.getpid()}")
+        os.mkdir(made)
         try:
-            if name != name.swapcase() and os.path.exists(path):
-                return os.path.samefile(path, other)
-        except OSError:
-            return False
-        path = above
-    return False
+            return os.path.lexists(os.path.join(path, os.path.basename(made).upper()))
+        finally:
+            os.rmdir(made)
+    except OSError:  # who can't list it or write to it can't copy there, either
+        return False
 
 
 def reason_against(path: str, folder: str, rules: Rules) -> str:

@@ -7,7 +7,6 @@ import functools
 import hashlib
 import http.client
 import time
-from xml.sax.saxutils import escape
 
 from workspacesio.client import pages_ahead
 from workspacesio.client.connection import explain
@@ -220,7 +219,7 @@ def _pieces(
             size = BROKEN_PIECE_BYTES
             failing_since = failing_since or time.monotonic()
             if time.monotonic() - failing_since > patience:
-                raise CommandError(explain(error, storage.endpoint)) from error
+                raise CommandError(explain(error, storage.endpoint, has_answered=True)) from error
         finally:
             if not answer.is_read():
                 storage.disconnect()  # whoever read had enough
@@ -265,6 +264,8 @@ def delete(storage: NodeStorage, bucket: str, keys: list[str]) -> list[tuple[str
 
 
 def _delete_at_once(storage: NodeStorage, bucket: str, keys: list[str]) -> list[tuple[str, str]]:
+    from xml.sax.saxutils import escape  # it loads much that nothing else needs
+
     listed = "".join(f"<Object><Key>{escape(key)}</Key></Object>" for key in keys)
     body = f"<Delete><Quiet>true</Quiet>{listed}</Delete>".encode()
     digest = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()

@@ -17,6 +17,7 @@ from workspacesio.client.references import READ, WRITE, Located
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from workspacesio.client.s3_requests import NodeStorage
@@ -28,6 +29,8 @@ MOST_NAME_BYTES = 128
 MOST_KEY_BYTES = 1024
 MOST_NAMES = 10_000
 OWNED_PAGE = 200
+PATIENCE_SECONDS = 15.0
+PAUSE_SECONDS = 0.2
 
 
 class Reach:
@@ -45,6 +48,7 @@ class Reach:
         self._workspaces: dict[str, tuple[float, list[dict[str, Any]]]] = {}
         self._storages: dict[tuple[str, ...], NodeStorage] = {}
         self._keys_of = ""
+        self._answered = False
 
     def place(self, path: str, *, writes: bool = False) -> Place:
         """Raises CommandError; its cause has status 404 where no workspace is meant."""
@@ -68,20 +72,37 @@ class Reach:
             known = self._workspaces[owner] = now, found
         return known[1]
 
-    def ask(self, question: Any) -> Any:
-        """What the service answers; asked again if somebody has signed in anew meanwhile. Raises CommandError."""
+    def ask(self, question: Callable[[HttpApi], Any]) -> Any:
+        """What the service answers. Raises CommandError.
+
+        One that answered before and is away is asked again for a while, and whom it doesn't know any more once, if
+        they have signed in anew meanwhile.
+        """
         with self._asking:
             try:
-                return question(self._signed_in())
+                answer = self._asked(question)
             except Refused as refused:
                 before = self._caller
                 if refused.status != 401 or before is None:
                     raise
                 self._forget_caller()
-                caller = self._who()
-                if caller.token == before.token:
+                if self._who().token == before.token:
                     raise
-                return question(self._signed_in())
+                answer = self._asked(question)
+            self._answered = True
+            return answer
+
+    def _asked(self, question: Callable[[HttpApi], Any]) -> Any:
+        ends = time.monotonic() + (PATIENCE_SECONDS if self._answered else 0)
+        api = self._signed_in()
+        while True:
+            try:
+                return question(api)
+            except CommandError as error:
+                refused = isinstance(error, Refused) and error.status < 500
+                if refused or not self._answered or time.monotonic() > ends:
+                    raise
+            time.sleep(PAUSE_SECONDS)
 
     def known(self, path: str) -> Located | None:
         """What a path means as far as that was asked before; for reading or for writing."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import random
 import socket
 import ssl
 import threading
@@ -81,6 +80,7 @@ class NodeStorage:
         self._threads = threading.local()
         self._sockets: set[socket.socket] = set()
         self._closed = threading.Event()
+        self._has_answered = False
         self._ends_at = self._renew_at = 0.0
         self._begin(issue(False))
 
@@ -95,7 +95,7 @@ class NodeStorage:
                 self.disconnect()
                 failing_since = failing_since or time.monotonic()
                 if time.monotonic() - failing_since > self._patience:
-                    raise CommandError(explain(error, self.endpoint)) from error
+                    raise CommandError(explain(error, self.endpoint, has_answered=True)) from error
                 self._closed.wait(FIRST_PAUSE_SECONDS)
 
     def open(self, request: Request) -> Answer:
@@ -113,12 +113,13 @@ class NodeStorage:
             except (ssl.SSLCertVerificationError, UnicodeError) as error:
                 raise CommandError(explain(error, self.endpoint)) from error
             except (OSError, http.client.HTTPException) as error:
-                failure = CommandError(explain(error, self.endpoint))
+                failure = CommandError(explain(error, self.endpoint, has_answered=self._has_answered))
                 under_way = time.monotonic() - begun > UNDER_WAY_SECONDS and not isinstance(error, TimeoutError)
                 if under_way and broken_off < MOST_BROKEN_OFF:
                     broken_off += 1
                     failing_since, pause = 0.0, FIRST_PAUSE_SECONDS
             else:
+                self._has_answered = True
                 if answer.status < 300:
                     return answer
                 refused = self._refusal(answer)
@@ -134,7 +135,9 @@ class NodeStorage:
             failing_since = failing_since or time.monotonic()
             if time.monotonic() - failing_since + pause > self._patience:
                 raise failure
-            self._closed.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 - many shouldn't come back at once
+            from random import uniform  # rarely needed, and it loads much
+
+            self._closed.wait(pause * uniform(0.5, 1.0))  # noqa: S311 - many shouldn't come back at once
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     def disconnect(self) -> None:
@@ -178,6 +181,10 @@ class NodeStorage:
                 if time.monotonic() - failing_since > self._patience or self._closed.wait(1.0):
                     raise
         return self._keys
+
+    def seconds_left(self) -> float:
+        """For so long the keys may be used before they are asked for again."""
+        return max(1.0, self._renew_at - time.time())
 
     def renew(self) -> None:
         """Keys that hold the rights of this moment, whatever those before were good for. Raises CommandError."""
