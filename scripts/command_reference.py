@@ -51,32 +51,48 @@ def _command(words: str, short: str | None) -> str:
         return f"{heading}```\n{mc_command.help_text()}```\n"
     parser = build(words)
     also = f" Also `wio {short}`." if short else ""
-    text = f"{heading}`{_usage(words, parser)}`\n\n{summary[:1].upper()}{summary[1:]}.{also}\n"
-    described = [action for action in _actions(parser) if action.help]
-    if described:
+    text = f"{heading}`{usage(words, parser)}`\n\n{summary[:1].upper()}{summary[1:]}.{also}\n"
+    if described(parser):
         text += "\n| | |\n|---|---|\n"
-        text += "".join(f"| {_spelled(action)} | {_cell(_help(action))} |\n" for action in described)
+        for action in described(parser):
+            forms = ", ".join(map(_code, option_forms(action)))
+            text += f"| {forms} | {_cell(explained(action))} |\n"
     if parser.epilog:
-        text += f"\n{parser.epilog}\n"
+        text += f"\n{_epilog(parser.epilog)}\n"
     return text
 
 
-def _usage(words: str, parser: argparse.ArgumentParser) -> str:
+def _epilog(text: str) -> str:
+    """Lines that are indented are examples, and keep their columns."""
+    fenced = re.sub(
+        r"(?:^ {2}.*$\n?)+", lambda found: f"\n```\n{found[0].rstrip()}\n```\n\n", text, flags=re.MULTILINE
+    )
+    return re.sub(r"\n{3,}", "\n\n", fenced).strip()
+
+
+def usage(words: str, parser: argparse.ArgumentParser) -> str:
+    """The whole command on one line."""
     if parser.usage:
         return parser.usage.replace("[options]", _options(parser))
-    positions = " ".join(_position(action) for action in _actions(parser) if not action.option_strings)
+    positions = " ".join(_position(action) for action in actions(parser) if not action.option_strings)
     return " ".join(part for part in (f"wio {words}", positions, _options(parser)) if part)
 
 
 def _options(parser: argparse.ArgumentParser) -> str:
     return " ".join(
         _option(action) if action.required else f"[{_option(action)}]"
-        for action in _actions(parser)
+        for action in actions(parser)
         if action.option_strings
     )
 
 
-def _actions(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+def described(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    """What its help says something of."""
+    return [action for action in actions(parser) if action.help]
+
+
+def actions(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    """All that it takes, but for --help."""
     return [action for action in parser._actions if not isinstance(action, argparse._HelpAction)]
 
 
@@ -97,11 +113,12 @@ def _option(action: argparse.Action) -> str:
     return action.option_strings[-1] if action.nargs == 0 else f"{action.option_strings[-1]} {_name(action)}"
 
 
-def _spelled(action: argparse.Action) -> str:
+def option_forms(action: argparse.Action) -> list[str]:
+    """How it is typed: `-n N`, `--lines N`."""
     if not action.option_strings:
-        return _code(_name(action))
+        return [_name(action)]
     value = "" if action.nargs == 0 else f" {_name(action)}"
-    return ", ".join(_code(f"{name}{value}") for name in action.option_strings)
+    return [f"{name}{value}" for name in action.option_strings]
 
 
 def _code(text: str) -> str:
@@ -109,7 +126,8 @@ def _code(text: str) -> str:
     return f"<code>{html.escape(text, quote=False).replace('|', '&#124;')}</code>" if "|" in text else f"`{text}`"
 
 
-def _help(action: argparse.Action) -> str:
+def explained(action: argparse.Action) -> str:
+    """Its help, with its default."""
     return (action.help or "") % {"default": action.default}
 
 

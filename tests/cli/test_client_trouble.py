@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import socket
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Iterator
+import tracemalloc
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
 
+from cli.terminal import on_terminal
 from cli.test_faulty_servers import answering, storage
 from cli.test_faulty_servers import whole as answer_of
 from journeys.disks import MIB, disk
@@ -20,10 +24,11 @@ from servers.counting_proxy import CountingProxy, counting_proxy
 from servers.process import free_port
 from servers.s3_server import S3Server
 from servers.service import Person, Service
+from workspacesio.cli import removing_commands
 from workspacesio.client import connection, uploads
 from workspacesio.client.downloads import download
 from workspacesio.client.errors import CommandError
-from workspacesio.client.places import Place
+from workspacesio.client.places import Item, Place
 from workspacesio.client.references import Located
 from workspacesio.client.s3_requests import NodeStorage
 
@@ -168,6 +173,43 @@ def test_a_server_that_says_nothing_ends_in_a_sentence(monkeypatch: pytest.Monke
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("trickles", ["head", "body"])
+def test_a_line_that_trickles_is_given_up_as_one_that_is_silent(
+    trickles: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.setattr(connection, "TIMEOUT_SECONDS", 1)
+    asked = []
+
+    def serve(listener: socket.socket) -> None:
+        while True:
+            try:
+                one, _ = listener.accept()
+            except OSError:
+                return
+            with one, suppress(OSError):
+                asked.append(one.recv(10_000))
+                answer = answer_of("200 OK", b"" if asked[-1].startswith(b"HEAD") else b"abc" * 100, 'ETag: "e"')
+                begin = 0 if trickles == "head" else answer.index(b"\r\n\r\n") + 4
+                one.sendall(answer[:begin])
+                for number in range(begin, len(answer) if len(asked) < 3 else 0):
+                    one.sendall(answer[number : number + 1])
+                    time.sleep(0.1)
+                one.sendall(answer[begin:])
+                one.shutdown(socket.SHUT_WR)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        with storage(f"http://127.0.0.1:{listener.getsockname()[1]}", []) as node:
+            node._patience = 10.0
+            place = Place(Located(WORKSPACE, "w", "x"), node)
+            begun = time.monotonic()
+            download(place, str(tmp_path / "x"), size=300, etag='"e"', told=nothing)
+            assert time.monotonic() - begun < 12
+        listener.shutdown(socket.SHUT_RDWR)
+    assert len(asked) == 3
+    assert files(str(tmp_path)) == {"x": b"abc" * 100}
+
+
 WORKSPACE = {"owner": "a", "name": "w", "bucket": "b", "prefix": "", "node": "n", "id": 1, "level": "own"}
 
 
@@ -278,7 +320,7 @@ def test_a_session_that_has_ended_is_said_once(lab: Service, ada: Person, data: 
     running = subprocess.Popen(command, env=carl.env(), cwd=carl.home, stderr=subprocess.PIPE, text=True)
     while len(ada.json("ls", data)) < 8:
         time.sleep(0.05)
-    ada.wio("user", "disable", "carl", "--yes")
+    ada.wio("user", "disable", "carl")
     _, said = running.communicate(timeout=60)
     assert running.returncode == 1
     assert "wio login" in said.splitlines()[-1], said
@@ -533,3 +575,41 @@ def test_records_of_uploads_that_nobody_goes_on_with(ada: Person, data: str, her
     ada.wio("cp", f"{here}/big", f"{data}/")
     assert [name for name in os.listdir(kept) if name in ("old.json", "new.json")] == ["new.json"]
     os.unlink(os.path.join(kept, "new.json"))
+
+
+# --- deleting --------------------------------------------------------------------------------------------------
+
+
+def test_what_is_deleted_is_gone_through_and_not_gathered(ada: Person, data: str, here: str) -> None:
+    folder = os.path.join(ada.service.folder, ada.json("workspace", "show", data)["prefix"])
+    for number in range(3500):
+        at = os.path.join(folder, f"x/{number % 7}")
+        os.makedirs(at, exist_ok=True)
+        with open(os.path.join(at, f"{number}-{'long' * 40}"), "wb"):
+            pass
+    write(ada, f"{here}/y", b"y")
+    ada.wio("cp", f"{here}/y", f"{data}/")
+    status, shown = on_terminal(ada, "wio", "rm", "-r", f"{data}/x", typed=[(b"for ever? [y/N] ", b"n\n")])
+    assert (status, b"Delete 3,500 objects, 0 B" in shown) == (1, True)
+    assert len(ada.wio("rm", "-r", "--dry-run", f"{data}/x").splitlines()) == 3500
+    done = ada.run("rm", "-r", f"{data}/x", f"{data}/x/3", f"{data}/y")
+    assert (done.returncode, "deleted" in done.stderr) == (0, True), done.stderr
+    assert ada.json("ls", "-r", data) == []
+    pages: list[int] = []
+
+    class Watched(Place):
+        def walk(self) -> Iterator[Item]:
+            return (Item(f"{number}", 1) for number in range(250_000))
+
+        def remove_all(self, items: Sequence[Item]) -> list[str]:
+            pages.append(len(items))
+            return [f"w/{items[0].path}: it stays"] if len(pages) == 1 else []
+
+    tracemalloc.start()
+    try:
+        place = Watched(Located(WORKSPACE, "w", ""), None)  # type: ignore[arg-type]
+        assert removing_commands._remove([(place, None)]) == 1
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()
+    assert (max(pages), sum(pages)) == (1000, 250_000)

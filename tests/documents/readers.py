@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ _ESCAPE = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-9;?]*[A-Za-z]|
 # What is asked on a terminal, as a page shows it, with the answer behind it; a password is asked for without echo.
 _QUESTION = re.compile(r"^(.*(?:[Pp]assword(?: again)?:|\[y/N\]))(.*)$")
 RUNNING = "leave it running"
+FOUND_SECONDS = 20
 FAILING = re.compile(r"^wio: |\^C$", re.MULTILINE)
 # A shell lives for one step: its environment and folder go on in the next one. ^C is for the command, not for it.
 GO_ON = "trap : INT; [ ! -e ~/.shell ] || . ~/.shell; set -a; failed=0; trap 'failed=$?' ERR"
@@ -72,9 +74,13 @@ class Hour:
                 self.types(who or first, step.text, step.shown)
 
     def types(self, who: str, text: str, shown: str | None = None) -> None:
-        """What somebody types, with what the page shows."""
-        status, seen = self.people[who].types(self._here(text), shown)
-        wrong = None if shown is None else differs(shown, self._there(seen))
+        """What somebody types, with what the page shows. What was stored a moment ago is looked for again."""
+        deadline = time.monotonic() + (FOUND_SECONDS if "wio search" in text else 0)
+        while True:
+            status, seen = self.people[who].types(self._here(text), shown)
+            wrong = None if shown is None else differs(shown, self._there(seen))
+            if wrong is None or time.monotonic() > deadline:
+                break
         assert wrong is None, f"{text}{wrong}"
         self._take_token(seen)
         assert status == 0 or FAILING.search(shown or ""), f"{text} ended with {status}:\n{seen}"

@@ -85,6 +85,8 @@ def test_the_scientist_who_was_given_a_share(nas: Service, wheel: str, tmp_path:
     bob = laptop(str(tmp_path))
     assert bob.types("wio --version || python -c 'import workspacesio'", None)[0] != 0
     Hour({"bob": bob}, places(nas, wheel)).read("first-hour-scientist.md")
+    # Where man-db looks for what belongs to a bin/ on the PATH (manpath(5)).
+    assert {"wio.1", "wio-sync.1"} <= set(os.listdir(os.path.join(bob.home, "wio", "share", "man", "man1")))
 
 
 @pytest.mark.slow

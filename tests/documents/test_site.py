@@ -24,14 +24,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> str:
     With --quiet mkdocs doesn't count warnings.
     """
     folder = str(tmp_path_factory.mktemp("site"))
-    command = [
-        os.path.join(os.path.dirname(sys.executable), "mkdocs"),
-        "build",
-        "--quiet",
-        "--strict",
-        "-d",
-        folder,
-    ]
+    command = [os.path.join(os.path.dirname(sys.executable), "mkdocs"), "build", "--strict", "-d", folder]
     env = {"PATH": os.defpath, "NO_MKDOCS_2_WARNING": "1"}
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr + done.stdout

@@ -5,7 +5,6 @@ import hashlib
 import os
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 from nodes.conftest import Mount
 from nodes.contract import PART, Harness, full_metadata, md5
 from nodes.folder_node import FolderNodeUnderTest
+from servers.exfat import exfat as exfat_mounted
 from workspacesio.nodes.driver import StagedObject
 from workspacesio.nodes.errors import KeyNotPossible, NodeDown, NodeFull, NodeReadOnly, NoSuchObject
 from workspacesio.nodes.folder.filesystem import identity_matches, read_identity
@@ -300,24 +300,8 @@ def test_filesystems_mounted_inside_are_entered_only_if_told(node: FolderNodeUnd
 
 @pytest.fixture
 def exfat(tmp_path: Path) -> Iterator[Path]:
-    image = tmp_path / "exfat.img"
-    with image.open("wb") as file:
-        file.truncate(64 * MIB)
-    subprocess.run(["mkfs.exfat", str(image)], check=True, capture_output=True)
-    loop = subprocess.run(
-        ["losetup", "--find", "--show", str(image)], check=True, capture_output=True, text=True
-    ).stdout.strip()
-    point = tmp_path / "exfat"
-    point.mkdir()
-    subprocess.run(
-        ["mount.exfat-fuse", "-o", "fmask=022,dmask=022", loop, str(point)], check=True, capture_output=True
-    )
-    yield point
-    subprocess.run(["umount", str(point)], check=False)
-    for _ in range(50):
-        if subprocess.run(["losetup", "-d", loop], check=False, capture_output=True).returncode == 0:
-            break
-        time.sleep(0.1)
+    with exfat_mounted(str(tmp_path)) as point:
+        yield Path(point)
 
 
 def test_a_name_in_another_spelling_does_not_exist_and_is_not_made(node: FolderNodeUnderTest, exfat: Path) -> None:
