@@ -106,6 +106,8 @@ def _position(action: argparse.Action) -> str:
     name = _name(action)
     if " " in name:  # a form such as `[https://HOST] EMAIL` says it all
         return name
+    if isinstance(action.nargs, int):
+        return " ".join([name] * action.nargs)
     return {"*": f"[{name} …]", "+": f"{name} …", "?": f"[{name}]"}.get(str(action.nargs), name)
 
 

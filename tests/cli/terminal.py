@@ -18,21 +18,26 @@ def on_terminal(person: Person, *command: str, typed: Sequence[tuple[bytes, byte
 
 
 def at_terminal(
-    command: Sequence[str], *, folder: str, env: Mapping[str, str], typed: Sequence[tuple[bytes, bytes]] = ()
+    command: Sequence[str],
+    *,
+    folder: str,
+    env: Mapping[str, str],
+    typed: Sequence[tuple[bytes, bytes]] = (),
+    seconds: float = 60,
 ) -> tuple[int, bytes]:
-    """As `on_terminal`, for anybody's folder and environment."""
+    """As `on_terminal`, for anybody's folder and environment, and for what takes longer."""
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(folder)
         os.execvpe(command[0], command, {**env, "TERM": "xterm"})
     shown = b""
     waiting = list(typed)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + seconds
     while True:
         if not select.select([terminal], [], [], max(0, deadline - time.monotonic()))[0]:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
-            raise AssertionError(f"still waiting after a minute; shown so far: {shown!r}")
+            raise AssertionError(f"still waiting after {seconds:g} s; shown so far: {shown!r}")
         try:
             data = os.read(terminal, 65536)
         except OSError:  # the other side is closed

@@ -217,6 +217,13 @@ def test_an_interrupt_that_is_typed_comes_once(ada: Person) -> None:
     command = ("wio", "exec", "plates", "--", PYTHON, "-c", COUNTING)
     status, shown = on_terminal(ada, *command, typed=[(b"ready", b"\x03")])
     assert (status, b"seen 1" in shown) == (0, True), shown
+    # Two that come at once are one to a process, so this is what tells.
+    where = [PYTHON, "-c", "from workspacesio.cli.running import _in_foreground as typed; print('typed', typed())"]
+    assert b"typed True" in on_terminal(ada, *where)[1]
+    alone = subprocess.run(
+        where, env=ada.env(), start_new_session=True, capture_output=True, text=True, check=True
+    )
+    assert alone.stdout == "typed False\n"
 
 
 def test_it_ends_while_the_command_begins(ada: Person) -> None:

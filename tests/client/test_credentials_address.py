@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -157,6 +158,38 @@ def test_those_who_ask_together_get_the_same(service: Service) -> None:
     with CredentialsAddress(service.issue, issued(0)) as address:
         assert {ask(address)[1]["AccessKeyId"] for _ in range(20)} == {"KEY0"}
     assert service.asked == 0
+
+
+def test_workers_that_begin_together_wait_for_nothing(service: Service) -> None:
+    answered: list[float] = []
+    with CredentialsAddress(service.issue, issued(0)) as address:
+
+        def work() -> None:
+            begun = time.monotonic()
+            assert ask(address)[0] == 200
+            answered.append(time.monotonic() - begun)
+
+        workers = [threading.Thread(target=work) for _ in range(200)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+    # A second later the system would ask again for those that found no room.
+    assert len(answered) == 200
+    assert sum(one > 0.9 for one in answered) < 20
+
+
+def test_who_connects_and_says_nothing_keeps_nobody_away(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials_address, "MOST_OPEN", 20)
+    with CredentialsAddress(service.issue, issued(0)) as address, contextlib.ExitStack() as silent:
+        host, port = address.environment()["AWS_CONTAINER_CREDENTIALS_FULL_URI"].split("/")[2].split(":")
+        opened = [silent.enter_context(socket.create_connection((host, int(port)))) for _ in range(60)]
+        assert ask(address)[0] == 200
+        opened[0].settimeout(5)
+        assert opened[0].recv(1) == b""
+        assert sum(thread.name.startswith("Thread-") for thread in threading.enumerate()) < 60
 
 
 def test_it_is_gone_at_once(service: Service) -> None:

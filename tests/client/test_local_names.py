@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from workspacesio.client.copy_plan import Ends, LeftOut
 from workspacesio.client.local_names import POSIX, WINDOWS, Rules, Taken, folded, reason_against, rules_for
+from workspacesio.client.operating_system import is_junction
 from workspacesio.client.references import is_windows_path
 
 MACOS = Rules(folds=True, composes=True)
@@ -126,3 +129,10 @@ def test_paths_of_windows(text: str) -> None:
 @pytest.mark.parametrize("text", ["data/raw", "c:data", "ada:plates/raw", "a", "wio:x", ""])
 def test_no_paths_of_windows(text: str) -> None:
     assert not is_windows_path(text)
+
+
+def test_junctions_of_windows_are_links() -> None:
+    """Nothing here makes one; what Windows says of it is a tag."""
+    for tag, expected in ((0xA0000003, True), (0xA000000C, False), (0, False)):
+        entry = SimpleNamespace(stat=lambda *, follow_symlinks, tag=tag: SimpleNamespace(st_reparse_tag=tag))
+        assert is_junction(cast("os.DirEntry[str]", entry)) is expected

@@ -20,6 +20,7 @@ _ESCAPE = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-9;?]*[A-Za-z]|
 _QUESTION = re.compile(r"^(.*(?:[Pp]assword(?: again)?:|\[y/N\]))(.*)$")
 RUNNING = "leave it running"
 FOUND_SECONDS = 20
+STEP_SECONDS = 200
 FAILING = re.compile(r"^wio: |\^C$", re.MULTILINE)
 # A shell lives for one step: its environment and folder go on in the next one. ^C is for the command, not for it.
 GO_ON = "trap : INT; [ ! -e ~/.shell ] || . ~/.shell; set -a; failed=0; trap 'failed=$?' ERR"
@@ -37,7 +38,9 @@ class Reader:
         """The exit status of what failed, and what the terminal shows at last. `shown` answers questions."""
         line = f"{GO_ON}\n{text}\n{KEEP}"
         answers = _answers(shown or "")
-        status, seen = at_terminal(["bash", "-c", line], folder=self.home, env=self.env, typed=answers)
+        status, seen = at_terminal(
+            ["bash", "-c", line], folder=self.home, env=self.env, typed=answers, seconds=STEP_SECONDS
+        )
         return status, screen(seen.decode(errors="replace"))
 
     def writes(self, name: str, text: str) -> None:

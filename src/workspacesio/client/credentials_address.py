@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 PATH = "/credentials"
 ONE_ANSWER_SECONDS = 2.0
 """So long several who ask get the same keys: workers of one program that begin together."""
+MOST_OPEN = 500
+"""Connections: a process may often have 1,024 files open."""
 PATIENCE_SECONDS = 1.5
 """SDKs wait two seconds (botocore, ContainerMetadataFetcher); keys that are still good are better than none."""
 
@@ -143,12 +145,30 @@ class _Server(socketserver.ThreadingTCPServer):
 
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 1024
+    """Workers of one program begin together; who finds no room in the queue asks again a second later."""
 
     def __init__(self, keys: _Keys, secret: str) -> None:
+        self._open: dict[socket.socket, None] = {}
         super().__init__(("127.0.0.1", 0), _Handler)
         self.keys = keys
         self.secret = secret.encode()
         self.name = f"127.0.0.1:{self.server_address[1]}"
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Another user of this machine may connect, and say nothing: who has waited longest makes room."""
+        self._open[request] = None
+        while len(self._open) > MOST_OPEN:
+            oldest = next(iter(self._open))
+            self._open.pop(oldest, None)
+            with contextlib.suppress(OSError):
+                oldest.shutdown(socket.SHUT_RDWR)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """As the library has it."""
+        self._open.pop(request, None)
+        super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Whoever went away isn't told of."""

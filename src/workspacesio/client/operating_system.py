@@ -41,6 +41,18 @@ def lock(descriptor: int) -> None:
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # its first byte stands for all of it
 
 
+def settle(path: str) -> None:
+    """A file that was just put there outlasts a crash of the machine, and so does its name. Raises OSError."""
+    folder = os.path.dirname(path) or "."
+    # Windows takes only what may be written, and no folders: there a name outlasts with its file (NTFS).
+    for one in (path,) if os.name == "nt" else (path, folder):
+        descriptor = os.open(one, (os.O_RDWR if os.name == "nt" else os.O_RDONLY) | BINARY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 def set_time(path: str, at: float) -> None:
     """When a file was last written, in seconds since 1970; for one that nobody has open. Raises OSError."""
     os.utime(path, (at, at), follow_symlinks=os.utime not in os.supports_follow_symlinks)
@@ -59,6 +71,16 @@ def make_private(descriptor: int, status: os.stat_result) -> bool:
         return False
     change(descriptor, 0o600)
     return True
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether a folder, and no link to one, lies there: on Windows links are junctions, too. Raises OSError."""
+    return entry.is_dir(follow_symlinks=False) and not (os.name == "nt" and is_junction(entry))
+
+
+def is_junction(entry: os.DirEntry[str]) -> bool:
+    """By the tag of mount points (IO_REPARSE_TAG_MOUNT_POINT, "Reparse Point Tags", Microsoft Learn)."""
+    return getattr(entry.stat(follow_symlinks=False), "st_reparse_tag", 0) == 0xA0000003
 
 
 def takes_escapes(stream: TextIO) -> bool:
