@@ -21,7 +21,8 @@ from servers.service import Person, Service
 from servers.tcp_proxy import Proxy, tcp_proxy
 from workspacesio.client import multipart, uploads
 from workspacesio.client.copy_plan import Copy, LeftOut, Named, plan
-from workspacesio.client.copying import Progress, copy_all, name_of, remove_source
+from workspacesio.client.copying import Progress, copy_all, name_of
+from workspacesio.client.moving import remove_source
 from workspacesio.client.places import Place
 from workspacesio.client.references import Located
 from workspacesio.client.s3_requests import NodeStorage

@@ -125,9 +125,9 @@ def test_what_is_as_young_as_its_copy(ada: Person, data: str, here: str) -> None
     write(ada, f"{here}/big", BIG, at=None)
     assert ada.json("sync", here, data)["copied"] == 2
     assert ada.json("sync", here, data)["copied"] == 0
-    modified = datetime.fromisoformat(ada.json("stat", f"{data}/new")["modified"]).timestamp()
-    for text, at in (("other", modified - 0.1), ("third", modified + 0.1)):
-        write(ada, f"{here}/new", text.encode(), at=at)
+    for text, later in (("other", -0.1), ("third", 0.1)):
+        modified = datetime.fromisoformat(ada.json("stat", f"{data}/new")["modified"]).timestamp()
+        write(ada, f"{here}/new", text.encode(), at=modified + later)
         assert ada.json("sync", here, data)["copied"] == 1
         assert ada.wio("cat", f"{data}/new") == text
 

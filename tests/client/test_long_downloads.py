@@ -51,6 +51,7 @@ def stored(given: Given, *, asked: list[int] | None = None) -> Iterator[Place]:
             content = b"" if isinstance(body, int) else body
             self.send_response(body if isinstance(body, int) else 206)
             self.send_header("Content-Length", str(len(content)))
+            self.send_header("Content-Range", f"bytes {begin}-{int(begin) + len(content) - 1}/{len(BODY)}")
             self._describe()
             self.wfile.write(content)
 
@@ -87,6 +88,22 @@ def download(place: Place, target: str) -> str:
 
 def running() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("blocks")]
+
+
+@pytest.fixture(autouse=True)
+def _slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the server were far away."""
+    monkeypatch.setattr(blocks, "FAST", float("inf"))
+
+
+def test_one_connection_is_enough_where_it_is_fast(
+    tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "FAST", 1.0)
+    asked = list[int]()
+    with stored(as_stored, asked=asked) as place:
+        download(place, os.path.join(tmp_path, "big"))
+    assert asked == [0, blocks.BLOCK_BYTES]
 
 
 def test_blocks_come_in_their_order(tmp_path: os.PathLike[str]) -> None:
@@ -148,7 +165,8 @@ def test_streams_are_given_back(tmp_path: os.PathLike[str]) -> None:
         for number in range(2):
             download(place, os.path.join(tmp_path, str(number)))
             taken = blocks.content(place, 0, len(BODY), ETAG)
-            assert len(next(taken)) > 0
+            assert sum(len(next(taken)) for _ in range(2 * blocks.BLOCK_BYTES // len(next(taken)))) > 0
+            assert running() != []
             taken.close()
     assert blocks._more._value == blocks.MORE_STREAMS
     assert running() == []

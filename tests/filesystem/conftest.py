@@ -41,6 +41,7 @@ def shelves(tmp_path_factory: pytest.TempPathFactory, minio_server: S3Server) ->
     folder = str(tmp_path_factory.mktemp("lab") / "data")
     os.makedirs(folder)
     service = Service(folder, base=str(tmp_path_factory.mktemp("service")))
+    service.environment["WIO_DURABILITY"] = "process"  # it is not the power that fails here
     service.start()
     try:
         minio_server.boto3_client().create_bucket(Bucket=BUCKET)

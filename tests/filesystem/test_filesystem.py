@@ -58,6 +58,17 @@ def test_the_way_to_a_shared_folder(fs: FileSystem, shelf: Shelf) -> None:
         fs.ls("nobody")
 
 
+def test_a_shared_folder_that_holds_nothing(shelf: Shelf, signed_in_as_ben: None) -> None:
+    shelf.owner.wio("share", f"{shelf.name}/empty", "ben")
+    fs = FileSystem(listings_expiry_time=0, skip_instance_cache=True)
+    for path in (shelf.folder, f"ada/{shelf.name}/empty", f"ada/{shelf.name}"):
+        assert fs.info(path)["type"] == "directory"
+    assert fs.ls(f"ada/{shelf.name}/empty") == []
+    shelf.owner.wio("unshare", f"{shelf.name}/empty", "ben")
+    assert not fs.exists(f"ada/{shelf.name}/empty")
+    fs.close()
+
+
 def test_workspaces_are_named_as_in_commands(fs: FileSystem, shelf: Shelf) -> None:
     for written in (shelf.name, f"ada/{shelf.name}", f"ada:{shelf.name}"):
         assert fs.cat(f"wio://{written}/open/note.txt") == b"yours"
@@ -310,6 +321,8 @@ def test_folders(fs: FileSystem, top: str) -> None:
         fs.mkdir(f"{top}/new")
     with pytest.raises(FileExistsError):
         fs.makedirs(f"{top}/new/a", exist_ok=True)
+    with pytest.raises(FileNotFoundError):
+        fs.makedirs("nobody/none", exist_ok=True)
     with pytest.raises(FileExistsError):
         fs.rmdir(f"{top}/new")
     with pytest.raises(IsADirectoryError):
@@ -453,6 +466,9 @@ def test_other_processes(fs: FileSystem, shelf: Shelf, top: str) -> None:
     assert done.stderr == b""
     with fs.open(f"{top}/a") as file:
         assert pickle.loads(pickle.dumps(file)).read() == b"1"
+        assert file.read() == b"1"
+        assert pickle.loads(pickle.dumps(file)).read() == b""
+        assert fs._reach._who().token.encode() not in pickle.dumps(file)
 
 
 def test_after_a_fork(shelf: Shelf, top: str, fs: FileSystem) -> None:

@@ -12,8 +12,9 @@ from workspacesio.cli.arguments import add_path
 from workspacesio.cli.transfer_progress import Shown, summary
 from workspacesio.client import sign_in
 from workspacesio.client.copy_plan import Copy, LeftOut, Named, Patterns, name_of, plan
-from workspacesio.client.copying import Progress, Result, copy_all, remove_source
+from workspacesio.client.copying import Progress, Result, copy_all
 from workspacesio.client.errors import UsageError
+from workspacesio.client.moving import remove_source
 from workspacesio.client.places import Place, places
 from workspacesio.client.references import READ, WRITE, Resolver
 

@@ -68,7 +68,7 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, em
 
 def print_fields(fields: Iterable[tuple[str, object]]) -> None:
     """One `name  value` line for each; what is None is left out."""
-    shown = [(name, safe(value)) for name, value in fields if value is not None]
+    shown = [(safe(name), safe(value)) for name, value in fields if value is not None]
     width = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
         print(f"{name:<{width}}  {value}".rstrip())

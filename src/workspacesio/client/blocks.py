@@ -1,12 +1,14 @@
 """An object's bytes over several connections at once, given out in their order.
 
 One connection over a long way carries as much as fits between sending and hearing that it came; several carry as
-often as much. A few streams serve the whole process: what is copied beside others comes over one.
+often as much. Where the first block comes fast, more of them only cost: what waits for its turn is in no cache of
+the processor any more. A few streams serve the whole process: what is copied beside others comes over one.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 
 from workspacesio.client import objects
 from workspacesio.client.errors import CommandError
@@ -21,24 +23,51 @@ BLOCK_BYTES = 8 << 20
 AHEAD = 1
 """Blocks that wait to be taken, beyond one for each stream."""
 MORE_STREAMS = 3
+FAST = 100e6
+"""Bytes a second, of one connection: then one is enough."""
 
 _more = threading.BoundedSemaphore(MORE_STREAMS)
 
 
 def content(place: Place, begin: int, size: int, etag: str) -> Generator[bytes, None, None]:
     """The bytes from `begin` on of the object with this ETag and size. Raises as `objects.content`."""
+    if size - begin <= 2 * BLOCK_BYTES:
+        yield from _over_one(place, begin, size, etag)
+        return
+    waited, pieces = 0.0, _over_one(place, begin, begin + BLOCK_BYTES, etag)
+    while True:
+        at = time.monotonic()
+        piece = next(pieces, b"")
+        waited += time.monotonic() - at
+        if not piece:
+            break
+        yield piece
+    begin += BLOCK_BYTES
     wanted = min(MORE_STREAMS, -(-(size - begin) // BLOCK_BYTES) - 1)
     more = 0
-    while more < wanted and _more.acquire(blocking=False):
+    while waited > BLOCK_BYTES / FAST and more < wanted and _more.acquire(blocking=False):
         more += 1
     try:
         if more:
             yield from _Streams(place, begin, size, etag, 1 + more)
         else:
-            yield from objects.content(place.storage, place.bucket, place.key(), begin=begin, etag=etag)
+            yield from _over_one(place, begin, size, etag)
     finally:
         for _ in range(more):
             _more.release()
+
+
+def _over_one(place: Place, begin: int, end: int, etag: str) -> Generator[bytes, None, None]:
+    have = begin
+    came = objects.content(place.storage, place.bucket, place.key(), begin=begin, first=end, etag=etag)
+    for piece in came:
+        have += len(piece)
+        if have > end:
+            came.close()
+            break
+        yield piece
+    if have != end:
+        raise CommandError("its bytes did not come as they were asked for; copy it again.")
 
 
 class _Streams:
@@ -103,15 +132,11 @@ class _Streams:
     def _block(self, number: int) -> list[bytes]:
         begin = self._begin + number * BLOCK_BYTES
         end = min(begin + BLOCK_BYTES, self._size)
-        place = self._place
-        pieces, have = [], 0
-        came = objects.content(place.storage, place.bucket, place.key(), begin=begin, first=end, etag=self._etag)
-        for piece in came:
+        pieces = []
+        coming = _over_one(self._place, begin, end, self._etag)
+        for piece in coming:
             pieces.append(piece)
-            have += len(piece)
-            if not self._count or have > end - begin:  # nobody takes them any more; it isn't what was asked for
-                came.close()
+            if not self._count:  # nobody takes them any more
+                coming.close()
                 break
-        if self._count and have != end - begin:
-            raise CommandError("its bytes did not come as they were asked for; copy it again.")
         return pieces

@@ -37,7 +37,7 @@ class Comparison:
         self._wanted = b""
         etag = details.etag.strip('"')
         if "crc32" in details.checksums:
-            self._hash, self._wanted = _Crc32(), base64.b64decode(details.checksums["crc32"])
+            self._hash, self._wanted = _Crc32(), _decoded(details.checksums["crc32"])
         elif is_md5(etag) and not details.is_encrypted:
             self._hash, self._wanted = hashlib.md5(usedforsecurity=False), bytes.fromhex(etag)
 
@@ -49,6 +49,14 @@ class Comparison:
     def is_whole(self, size: int) -> bool:
         """Whether so many bytes came, and they are the ones."""
         return self._length == size and (self._hash is None or self._hash.digest() == self._wanted)
+
+
+def _decoded(checksum: str) -> bytes:
+    """As bytes; none where it isn't one, which no bytes have."""
+    try:
+        return base64.b64decode(checksum)
+    except ValueError:
+        return b""
 
 
 def is_md5(etag: str) -> bool:

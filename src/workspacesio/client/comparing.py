@@ -13,12 +13,14 @@ import sys
 
 from workspacesio.client.checksums import etag_of_file, is_md5
 from workspacesio.client.copy_plan import LeftOut, Patterns, local_files, objects_below, stat_of
+from workspacesio.client.errors import CommandError
 from workspacesio.client.places import Place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_ENCODE_ERRORS = sys.getfilesystemencodeerrors()
 UNSURE_SECONDS = 2.0
 """So near to each other, times in whole seconds don't tell which of two is younger, and a copy takes its time."""
 
@@ -51,23 +53,26 @@ class Pair:
 
 
 def pairs(source: str | Place, target: str | Place, patterns: Patterns) -> Iterator[Pair | LeftOut]:
-    """All paths that the patterns take. What can't be read of the source is told; it may be there all the same."""
+    """All paths that the patterns take. What can't be read of the source is told; it may be there all the same.
+
+    Raises CommandError.
+    """
     ones, others = _files(source, patterns), (one for one in _files(target, patterns) if isinstance(one, tuple))
     one, other = next(ones, None), next(others, None)
     while one is not None or other is not None:
         if isinstance(one, LeftOut):
             yield one
             one = next(ones, None)
-        elif other is None or (one is not None and _order(one[0]) < _order(other[0])):
-            assert one is not None
-            yield Pair(one[0], one[1], None)
-            one = next(ones, None)
-        elif one is None or _order(other[0]) < _order(one[0]):
-            yield Pair(other[0], None, other[1])
-            other = next(others, None)
-        else:
+        elif one is not None and other is not None and one[0] == other[0]:
             yield Pair(one[0], one[1], other[1])
             one, other = next(ones, None), next(others, None)
+        elif one is not None and (other is None or _order(one[0]) < _order(other[0])):
+            yield Pair(one[0], one[1], None)
+            one = next(ones, None)
+        else:
+            assert other is not None
+            yield Pair(other[0], None, other[1])
+            other = next(others, None)
 
 
 def differs(source: File, target: File, *, by_content: bool = False) -> bool:
@@ -103,7 +108,12 @@ def _files(side: str | Place, patterns: Patterns) -> Iterator[tuple[str, File] |
     if isinstance(side, Place):
         from datetime import datetime
 
+        before = b""
         for path, found in objects_below(side):
+            at_path = _order(path)
+            if at_path < before:  # what is passed over seems to be missing, and would be deleted elsewhere
+                raise CommandError(f"{side.storage.endpoint} doesn't list in the order of S3; copy it with cp -r.")
+            before = at_path
             if isinstance(found, LeftOut):
                 yield found
             elif patterns.take(path):
@@ -126,4 +136,4 @@ def _files(side: str | Place, patterns: Patterns) -> Iterator[tuple[str, File] |
 
 
 def _order(path: str) -> bytes:
-    return path.encode(errors=sys.getfilesystemencodeerrors())
+    return path.encode(errors=_ENCODE_ERRORS)

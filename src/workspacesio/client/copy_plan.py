@@ -11,6 +11,7 @@ import stat
 
 from workspacesio.client.errors import CommandError, UsageError
 from workspacesio.client.local_names import Rules, Taken, folded, reason_against, rules_for
+from workspacesio.client.operating_system import is_folder
 from workspacesio.client.places import Item, Place
 
 TYPE_CHECKING = False
@@ -210,11 +211,13 @@ def _entries(folder: str, before: str) -> Iterator[tuple[str, os.DirEntry[str] |
     """What lies in a folder, whose path is `before`; the paths of folders end with a slash."""
     try:
         found = [(os.fsencode(entry.name), entry) for entry in os.scandir(folder)]
-        found = [(name + b"/" if one.is_dir(follow_symlinks=False) else name, one) for name, one in found]
+        found = [(name + b"/" if is_folder(one) else name, one) for name, one in found]
     except OSError as error:
         yield before, _unreadable(folder, error)
         return
-    for name, entry in sorted(found, key=lambda one: one[0]):
+    found.sort(key=lambda one: one[0], reverse=True)
+    while found:  # those that were gone through, and what is known of them, take no memory any more
+        name, entry = found.pop()
         if not is_part(entry.name):
             yield f"{before}{entry.name}{'/' if name.endswith(b'/') else ''}", entry
 
@@ -240,7 +243,7 @@ def _unreadable(path: str, error: OSError) -> LeftOut:
 def _not_copied(entry: os.DirEntry[str]) -> str:
     """Why a directory entry is left out; "" for one that is copied."""
     try:
-        mode = entry.stat().st_mode
+        mode = stat.S_IFREG if entry.is_file(follow_symlinks=False) else entry.stat().st_mode
     except OSError as error:
         return f"it can't be read: {error.strerror}"
     if stat.S_ISDIR(mode):

@@ -15,7 +15,7 @@ from workspacesio.client.ended import why
 from workspacesio.client.errors import CommandError, NotAllowed
 from workspacesio.client.places import Place
 from workspacesio.client.server_copies import copy
-from workspacesio.client.uploads import Exists, identity_of, upload
+from workspacesio.client.uploads import Exists, upload
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -142,7 +142,6 @@ class _Threads:
                 self._done.put((step, None))
 
 
-CHANGED = "it was changed since it was copied, and stays where it was; move it again."
 MOST_REFUSED = 10
 """So many in a row that the caller doesn't reach: the right to all of it has ended."""
 
@@ -276,18 +275,3 @@ def _copy(step: Copy, progress: Progress, *, overwrite: bool) -> None:
         if not overwrite and os.path.lexists(step.target):
             raise Exists(f"{step.target} exists already; add --yes to overwrite it.")
         step.copied = download(step.source, step.target, size=step.size, etag=step.etag, told=progress.told)
-
-
-def remove_source(step: Copy) -> None:
-    """Of one that was copied, if it is still what was copied. Raises CommandError."""
-    if isinstance(step.source, Place):
-        if step.source.details().etag != step.copied:
-            raise CommandError(CHANGED)
-        step.source.remove()
-        return
-    try:
-        if identity_of(os.stat(step.source)) != step.copied:
-            raise CommandError(CHANGED)
-        os.unlink(step.source)
-    except OSError as error:
-        raise CommandError(f"it is copied, but stays where it was: {error.strerror}.") from error

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import stat
 from typing import BinaryIO
 
 from workspacesio.client import blocks, objects, operating_system
@@ -49,6 +50,7 @@ def download(place: Place, target: str, *, size: int, etag: str, told: Told) -> 
 
 
 def _download(place: Place, target: str, size: int, etag: str, told: Told) -> str:
+    _check_replaceable(target)
     part = part_path(place, target, size, etag)
     try:
         if size <= AT_ONCE_BYTES:
@@ -82,7 +84,7 @@ def _download_at_once(place: Place, part: str, size: int, etag: str) -> str:
         details, pieces = objects.open_content(place.storage, request, objects.Span(etag=etag))
     except S3Refused as refused:
         raise place.refusal(refused) from refused
-    body = b"".join(_named(place, pieces))
+    body = b"".join(objects.at_most(_named(place, pieces), size))
     compared = Comparison(details)
     compared.update(body)
     if not compared.is_whole(size):
@@ -117,7 +119,8 @@ def _download_long(place: Place, part: str, size: int, etag: str, told: Told) ->
         have = _kept(file, compared, size if etag else 0)
         told(have, kept=True)
         if have < size:
-            for piece in _named(place, blocks.content(place, have, size, details.etag)):
+            pieces = _named(place, blocks.content(place, have, size, details.etag))
+            for piece in objects.at_most(pieces, size - have):
                 file.write(piece)
                 compared.update(piece)
                 told(len(piece))
@@ -127,6 +130,16 @@ def _download_long(place: Place, part: str, size: int, etag: str, told: Told) ->
             raise _not_as_stored(place)
     _take_time(part, details.modified)
     return details.etag
+
+
+def _check_replaceable(target: str) -> None:
+    """Raises CommandError: whoever may would put a file in the place of /dev/null."""
+    try:
+        mode = os.stat(target).st_mode
+    except OSError:  # nothing is there, or it is said when it is written
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise CommandError(f"{target} is no file but a device, pipe or socket; `wio cat` writes to such ones.")
 
 
 def part_path(place: Place, target: str, size: int, etag: str) -> str:

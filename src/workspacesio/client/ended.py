@@ -24,22 +24,24 @@ def why(error: CommandError, step: Copy) -> str:
         return str(cause)
     if not isinstance(error, NotAllowed):
         return ""
-    ends = ((step.source, False), (step.target, True))
-    return str(error) if any(_is_lost(end, writes=writes) for end, writes in ends) else ""
+    for end, writes in ((step.source, False), (step.target, True)):
+        if isinstance(end, Place):
+            try:
+                if _is_lost(end, writes=writes):
+                    return str(error)
+            except Refused as refused:  # 404: what isn't shared is as if it weren't there
+                if refused.status < 500:
+                    return str(error if refused.status == 404 else refused)
+            except CommandError:  # it can't be asked
+                return ""
+    return ""
 
 
-def _is_lost(end: str | Place, *, writes: bool) -> bool:
-    """Whether nothing in the workspace is reached, or nothing for writing."""
-    if isinstance(end, str):
-        return False
-    try:
-        end.storage.renew()
-    except Refused as refused:
-        return refused.status < 500
-    except CommandError:  # it can't be asked
-        return False
+def _is_lost(place: Place, *, writes: bool) -> bool:
+    """Whether nothing in the workspace is reached, or nothing for writing. Raises Refused, CommandError."""
+    place.storage.renew()
     levels: set[str | None] = set()
-    for one in end.storage.reached:
-        if one["id"] == end.workspace["id"]:
+    for one in place.storage.reached:
+        if one["id"] == place.workspace["id"]:
             levels |= {one["level"], *(folder["level"] for folder in one["folders"])}
     return not levels - ({None, "read"} if writes else {None})

@@ -45,11 +45,21 @@ class ReadFile(AbstractBufferedFile):
             begin, held = self._opened.begin, self._opened.held
             self.cache = ReadAhead(self.blocksize, self._fetch_range, self.size, begin, held)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Opened anew where it is unpickled, at the same byte; with nothing of the keys."""
+        return _opened_again, (self.fs, self.path, self.blocksize, self.loc)
+
     def _fetch_range(self, start: int, end: int) -> bytes:
         return bytes(file_threads.answer(self._read, start, min(end, self.size)))
 
     def _read(self, start: int, end: int) -> bytes:
         return reading.read(self._place, start, end, etag=self._opened.etag)
+
+
+def _opened_again(fs: AbstractFileSystem, path: str, block_size: int, position: int) -> ReadFile:
+    file: ReadFile = fs.open(path, block_size=block_size)
+    file.seek(position)
+    return file
 
 
 class WrittenFile(AbstractBufferedFile):
@@ -67,7 +77,8 @@ class WrittenFile(AbstractBufferedFile):
     ) -> None:
         self._while_handling = sys.exc_info()[1]
         self._growing = file_threads.answer(Growing.opened, place, mode)
-        super().__init__(fs, path, mode, max(block_size or 0, PART_BYTES), **options)
+        # Older versions of fsspec know no xb; what it means is decided in the line above.
+        super().__init__(fs, path, mode.replace("x", "w"), max(block_size or 0, PART_BYTES), **options)
         self.loc = self._growing.begin
 
     def _initiate_upload(self) -> None:

@@ -170,6 +170,8 @@ class FileSystem(SearchedFileSystem):
         await self._makedirs(path, exist_ok=False)
 
     async def _makedirs(self, path: str, exist_ok: bool = False) -> None:
+        """Raises where there is no such workspace, or a file of that name."""
+        await self._run(self._place, self._strip_protocol(path))
         found = await self._kind(path)
         if found == "file" or (found and not exist_ok):
             raise FileThere(f"{self._strip_protocol(path)} exists already.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -24,6 +25,7 @@ class HttpApi:
 
     def __init__(self, server: str, token: str | None = None) -> None:
         self.server = server
+        self._process = os.getpid()
         self._token = token
         self._connection, self._before_path, self._headers = connect(server)
 
@@ -136,6 +138,9 @@ class HttpApi:
         if body is not None:
             content = json.dumps({name: value for name, value in body.items() if value is not None}).encode()
             headers["Content-Type"] = "application/json"
+        if self._process != os.getpid():  # forked: the answers on this connection are the parent's
+            self._process = os.getpid()
+            self._connection.close()
         try:
             self._connection.request(method, address, body=content, headers=headers)
             response = self._connection.getresponse()

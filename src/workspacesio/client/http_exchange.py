@@ -22,6 +22,8 @@ SENT_BYTES = 1 << 18
 MOST_HEAD_BYTES = 1 << 18
 LEAST_BYTES = 1 << 10
 """Of what is waited for as long as a connection may stall: less than that is a stall, too."""
+MOST_INTERIM_ANSWERS = 100
+"""Such as 100 Continue (RFC 9110, section 15.2)."""
 MOST_AT_ONCE_BYTES = 1 << 20
 """Of a body: what an answer says of its length is believed when it has come."""
 
@@ -78,7 +80,7 @@ class Exchange:
             self._connection.sendall(view[begin : begin + SENT_BYTES])
 
     def _answer(self, method: str) -> Answer:
-        while True:
+        for _ in range(MOST_INTERIM_ANSWERS):
             head = self._head()
             status_line, _, fields = head.partition("\r\n")
             version, _, status = status_line.partition(" ")
@@ -86,6 +88,8 @@ class Exchange:
                 raise http.client.BadStatusLine(status_line[:100])
             if not status.startswith("1"):
                 break
+        else:
+            raise http.client.HTTPException("the answer is put off again and again")
         headers = Headers()
         for line in fields.split("\r\n") if fields else ():
             name, colon, value = line.partition(":")
@@ -96,6 +100,9 @@ class Exchange:
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
         answer = Answer(self, int(status[:3]), status[4:], headers)
         answer.is_last = version == "HTTP/1.0" or headers.get("connection").lower() == "close"
+        length = headers.get("content-length")
+        if length and not (length.isdecimal() and length.isascii()):
+            raise http.client.HTTPException("the length of the answer is no number")
         if method != "HEAD" and answer.status not in (204, 304):
             answer.begin()
         return answer
@@ -166,7 +173,7 @@ class Answer:
         """Bytes of the body, or of this chunk of it; None where the end of the connection is its end."""
 
     def begin(self) -> None:
-        """There is a body (RFC 9112, section 6.3). Raises HTTPException for a length that is none."""
+        """There is a body (RFC 9112, section 6.3). Raises OSError, HTTPException."""
         if self.headers.get("transfer-encoding").lower() == "chunked":
             self._is_chunked = True
             self._next_chunk()
@@ -175,10 +182,8 @@ class Answer:
         if not length:
             self._left = None
             self.is_last = True
-        elif length.isdecimal() and length.isascii():
-            self._left = int(length)
         else:
-            raise http.client.HTTPException("the length of the answer is no number")
+            self._left = int(length)
 
     def is_read(self) -> bool:
         """Whether all of the body was taken."""

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import functools
-import hashlib
 import http.client
 import time
 
 from workspacesio.client import pages_ahead
 from workspacesio.client.connection import explain
 from workspacesio.client.errors import CommandError
-from workspacesio.client.s3_documents import Object, Page, errors_of, page_of
+from workspacesio.client.s3_documents import Object, Page, page_of
 from workspacesio.client.s3_requests import PATIENCE_SECONDS, NodeStorage, S3Refused
 from workspacesio.client.signature import Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
+    from collections.abc import Generator, Iterable, Iterator, Mapping
 
     from workspacesio.client.http_exchange import Answer
 
@@ -34,6 +32,9 @@ CONTENT_HEADERS = (
     "Expires",
 )
 """What is stored with an object as its writer gave it, besides metadata (Amazon S3 API Reference, PutObject)."""
+
+
+_REPLACED = "it was replaced while it was read; read it again."
 
 
 class Replaced(CommandError):
@@ -100,9 +101,21 @@ def list_page(
         query.append(("continuation-token", token))
     _, content = storage.read(Request("GET", bucket, query=query))
     try:
-        return page_of(content)
+        page = page_of(content)
+        _check_page(page, prefix, token)
     except (ValueError, KeyError) as error:
         raise CommandError(f"{storage.endpoint} doesn't list as S3 does ({error}).") from error
+    return page
+
+
+def _check_page(page: Page, prefix: str, token: str) -> None:
+    """Raises ValueError: what is listed may be deleted, so it must be what was asked for, and have an end."""
+    if page.token and page.token == token:
+        raise ValueError("it goes on where it is")
+    names = [one.key for one in page.objects] + page.folders
+    other = next((name for name in names if not name.startswith(prefix)), None)
+    if other is not None:
+        raise ValueError(f"{other!r} doesn't begin with {prefix!r}")
 
 
 def pages(storage: NodeStorage, bucket: str, prefix: str, *, delimiter: str = "") -> Iterator[Page]:
@@ -210,6 +223,9 @@ def _pieces(
             while piece := answer.read(size):
                 begin += len(piece)
                 failing_since = 0.0
+                if span.first is not None and begin > span.first:  # all of it, from who gives no parts
+                    yield piece[: span.first - begin]
+                    return
                 yield piece
             if begin < end:
                 raise http.client.IncompleteRead(b"", end - begin)
@@ -235,43 +251,39 @@ def _from(storage: NodeStorage, request: Request, span: Span) -> Answer | None:
         request.headers["If-Match"] = '"' + span.etag.strip('"') + '"'
     try:
         answer = storage.open(request)
-        if span.begin and answer.status != 206:
-            storage.disconnect()
-            raise CommandError(f"{storage.endpoint} doesn't give parts of objects; begin anew.")
-        return answer
     except S3Refused as refused:
         if refused.status == 416 and not span.begin:
             return None
         if refused.status == 412:
-            raise Replaced("it was replaced while it was read; read it again.") from refused
+            raise Replaced(_REPLACED) from refused
         raise
-
-
-def delete(storage: NodeStorage, bucket: str, keys: list[str]) -> list[tuple[str, str]]:
-    """Up to 1,000 at once; those that could not be deleted, and why. Raises S3Refused, CommandError.
-
-    XML has no control characters, so that such keys are deleted one by one.
-    """
-    plain = [key for key in keys if key.isprintable()]
-    refused = _delete_at_once(storage, bucket, plain) if plain else []
-    for key in keys:
-        if not key.isprintable():
-            try:
-                storage.read(Request("DELETE", bucket, key))
-            except S3Refused as error:
-                refused.append((key, str(error)))
-    return refused
-
-
-def _delete_at_once(storage: NodeStorage, bucket: str, keys: list[str]) -> list[tuple[str, str]]:
-    from xml.sax.saxutils import escape  # it loads much that nothing else needs
-
-    listed = "".join(f"<Object><Key>{escape(key)}</Key></Object>" for key in keys)
-    body = f"<Delete><Quiet>true</Quiet>{listed}</Delete>".encode()
-    digest = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
-    request = Request("POST", bucket, query=[("delete", "")], headers={"Content-MD5": digest}, body=body)
-    _, content = storage.read(request)
     try:
-        return errors_of(content)
-    except ValueError as error:
-        raise CommandError(f"{storage.endpoint} doesn't delete as S3 does ({error}).") from error
+        check_answer(answer, storage.endpoint, begin=span.begin, etag=span.etag)
+    except CommandError:
+        storage.disconnect()
+        raise
+    return answer
+
+
+def check_answer(answer: Answer, endpoint: str, *, begin: int, etag: str) -> None:
+    """Whether it holds the bytes from `begin` on, of the version that was asked for, "" for any.
+
+    Some servers, and caches before them, know no If-Match or no ranges. Raises Replaced, CommandError.
+    """
+    came = answer.headers.get("ETag").removeprefix("W/").strip('"')
+    if etag and came and came != etag.removeprefix("W/").strip('"'):
+        raise Replaced(_REPLACED)
+    if begin and answer.status != 206:
+        raise CommandError(f"{endpoint} doesn't give parts of objects; begin anew.")
+    first = answer.headers.get("Content-Range").removeprefix("bytes ").partition("-")[0]
+    if answer.status == 206 and first.strip() != str(begin):
+        raise CommandError(f"{endpoint} gave other bytes than it was asked for; begin anew.")
+
+
+def at_most(pieces: Iterable[bytes], count: int) -> Iterator[bytes]:
+    """The same, up to the one with which there are more: that is enough to see that it isn't what it should be."""
+    for piece in pieces:
+        yield piece
+        count -= len(piece)
+        if count < 0:
+            return

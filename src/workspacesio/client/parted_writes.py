@@ -86,5 +86,5 @@ class PartedWrite:
         request = Request("PUT", place.bucket, place.key(), query=query, headers=headers, body=body)
         with refusals(place, writes=True):
             answer, content = place.storage.read(request)
-        etag = text_of(content, "CopyPartResult", "ETag") if headers else answer.headers["ETag"]
-        self._etags[number] = etag or ""
+        etag = text_of(content, "CopyPartResult", "ETag") if headers else answer.headers.get("ETag")
+        self._etags[number] = etag

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from workspacesio.client import objects
 from workspacesio.client.credentials import for_workspaces
+from workspacesio.client.deletions import delete
 from workspacesio.client.errors import CommandError, NotAllowed, NotThere
 from workspacesio.client.references import Located
 from workspacesio.client.s3_requests import NodeStorage, S3Refused
@@ -141,7 +142,7 @@ class Place:
         for begin in range(0, len(items), objects.PAGE_KEYS):
             keys = [self.key(item.path) for item in items[begin : begin + objects.PAGE_KEYS]]
             try:
-                refused = objects.delete(self.storage, self.bucket, keys)
+                refused = delete(self.storage, self.bucket, keys)
             except S3Refused as error:
                 raise self.refusal(error, writes=True) from error
             problems += [f"{self.name(self._path(key))}: {reason}" for key, reason in refused]

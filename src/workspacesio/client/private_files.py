@@ -68,10 +68,8 @@ def write_json(path: str, value: Any) -> None:
 def write_text(path: str, text: str) -> None:
     """Replace a private file. Raises CommandError with the reason where that fails."""
     make_private_dir(os.path.dirname(path))
-    temporary = f"{path}.{os.getpid()}.tmp"
+    temporary = f"{path}.{os.urandom(6).hex()}.tmp"  # one for each thread
     try:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | operating_system.NOT_THROUGH_LINKS
         descriptor = os.open(temporary, flags, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

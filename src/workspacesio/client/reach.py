@@ -6,6 +6,7 @@ and renewed as long as the server issues them.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 
@@ -49,6 +50,8 @@ class Reach:
         self._storages: dict[tuple[str, ...], NodeStorage] = {}
         self._keys_of = ""
         self._answered = False
+        with contextlib.suppress(CommandError):  # who isn't signed in yet may be when something is asked
+            self._who()
 
     def place(self, path: str, *, writes: bool = False) -> Place:
         """Raises CommandError; its cause has status 404 where no workspace is meant."""

@@ -47,7 +47,7 @@ def opened(place: Place) -> Opened:
         details = place.details()  # it is empty
         return Opened(details.size, details.etag, details.modified, 0, b"")
     details = objects.Details(answer.headers)
-    begin, size = _span(answer.headers.get("Content-Range", ""), len(held))
+    begin, size = (0, len(held)) if answer.status != 206 else _span(answer.headers.get("Content-Range"))
     return Opened(size, details.etag, details.modified, begin, held)
 
 
@@ -65,7 +65,9 @@ def read(place: Place, begin: int = 0, end: int | None = None, *, etag: str = ""
         try:
             if end is not None and end - begin <= AT_ONCE_BYTES:
                 answer, body = place.storage.read(Request("GET", place.bucket, place.key(), headers=headers))
-                return body if answer.status == 206 else body[begin:end]
+                is_part = answer.status == 206
+                objects.check_answer(answer, place.storage.endpoint, begin=begin if is_part else 0, etag=etag)
+                return body[: end - begin] if is_part else body[begin:end]
             pieces = objects.content(place.storage, place.bucket, place.key(), begin=begin, first=end, etag=etag)
             return b"".join(pieces)
         except S3Refused as refused:
@@ -94,9 +96,13 @@ def _replaced(place: Place) -> CommandError:
     return objects.Replaced(f"{place.name()} was replaced while it was read; open it again.")
 
 
-def _span(content_range: str, length: int) -> tuple[int, int]:
-    """Where the bytes begin, and how long the whole is: `bytes 0-99/1234` (RFC 9110, section 14.4)."""
+def _span(content_range: str) -> tuple[int, int]:
+    """Where the bytes begin, and how long the whole is: `bytes 0-99/1234` (RFC 9110, section 14.4).
+
+    Raises CommandError where that isn't told: what came would be taken for all there is.
+    """
     span, _, whole = content_range.removeprefix("bytes ").partition("/")
-    if not whole.isdecimal():
-        return 0, length
-    return int(span.partition("-")[0]), int(whole)
+    try:
+        return int(span.partition("-")[0]), int(whole)
+    except ValueError as error:
+        raise CommandError(f"the server doesn't tell which bytes it gave ({content_range!r}).") from error

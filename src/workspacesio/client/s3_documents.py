@@ -36,21 +36,31 @@ class Page:
 
 
 def page_of(content: bytes) -> Page:
-    """ListObjectsV2 with encoding-type=url. Raises ValueError for what is none."""
-    objects, folders, token = [], [], ""
+    """ListObjectsV2, also with encoding-type=url. Raises ValueError, KeyError for what is none."""
+    from datetime import datetime
+
+    objects, folders, token, goes_on, is_encoded = [], [], "", False, False
     for child in _root(content, "ListBucketResult"):
         name = _name(child)
         if name == "Contents":
             field = {_name(one): one.text or "" for one in child}
-            objects.append(
-                Object(
-                    unquote_plus(field["Key"]), int(field["Size"]), field["LastModified"], field.get("ETag", "")
-                )
-            )
+            modified = field["LastModified"]
+            datetime.fromisoformat(modified)
+            objects.append(Object(field["Key"], int(field["Size"]), modified, field.get("ETag", "")))
         elif name == "CommonPrefixes":
-            folders += [unquote_plus(one.text or "") for one in child]
+            folders += [one.text or "" for one in child]
         elif name == "NextContinuationToken":
             token = child.text or ""
+        elif name == "IsTruncated":
+            goes_on = child.text == "true"
+        elif name == "EncodingType":
+            is_encoded = child.text == "url"
+    if goes_on and not token:  # whoever took this for the end would delete what is missing elsewhere
+        raise ValueError("it goes on, and doesn't tell where")
+    if is_encoded:  # servers that don't know it give names as they are
+        for one in objects:
+            one.key = unquote_plus(one.key)
+        folders = [unquote_plus(folder) for folder in folders]
     return Page(objects, folders, token)
 
 

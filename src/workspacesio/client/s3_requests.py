@@ -37,6 +37,8 @@ RENEW_BEFORE = 0.2
 RENEW_BEFORE_SECONDS = 300.0
 """Or this long, where that is less."""
 RENEW_AGAIN_SECONDS = 5.0
+MOST_REFUSAL_BYTES = 1 << 20
+"""Of what is said in one."""
 
 _AGAIN = frozenset({429, 500, 502, 503, 504})
 _KEYS_ENDED = frozenset(
@@ -226,8 +228,11 @@ class NodeStorage:
         headers = {"Host": self._host, "Accept-Encoding": "identity", **signed, **kept.for_proxy}
         query = request.query_string()
         address = kept.before + request.path() + (f"?{query}" if query else "")
-        kept.last = None
-        kept.last = kept.exchange.ask(request.method, address, headers, request.body)
+        try:
+            kept.last = kept.exchange.ask(request.method, address, headers, request.body)
+        except BaseException:  # ^C too: half a request or answer would be taken for a part of the next one
+            self.disconnect()
+            raise
         return kept.last
 
     def _connect(self) -> _Kept:
@@ -238,7 +243,7 @@ class NodeStorage:
 
     def _refusal(self, answer: Answer) -> S3Refused:
         try:
-            content = answer.read()
+            content = answer.read(MOST_REFUSAL_BYTES)
         except (OSError, http.client.HTTPException):
             self.disconnect()
             content = b""

@@ -93,7 +93,7 @@ def _through(source: Place, target: Place, details: objects.Details, told: Told)
 def _compared(pieces: Iterator[bytes], source: Place, details: objects.Details) -> Iterator[bytes]:
     """The same. Raises CommandError at the end if it isn't what is stored."""
     comparison = Comparison(details)
-    for piece in pieces:
+    for piece in objects.at_most(pieces, details.size):
         comparison.update(piece)
         yield piece
     if not comparison.is_whole(details.size):

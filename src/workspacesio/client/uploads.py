@@ -274,10 +274,14 @@ class _Parts:
 
     def _listed(self) -> dict[int, str]:
         found: dict[int, str] = {}
-        after = "0"
-        while after:
+        before, after = "", "0"
+        while after and after != before:
+            before = after
             _, content = self._ask("GET", [("uploadId", self._id), ("part-number-marker", after)])
-            parts, after = parts_of(content)
+            try:
+                parts, after = parts_of(content)
+            except (ValueError, KeyError) as error:
+                raise CommandError(f"its parts aren't listed as S3 does it ({error}); try again.") from error
             found |= {number: etag for number, etag, size in parts if size == self._length(number)}
         return found
 
