@@ -96,7 +96,7 @@ class Exchange:
             if not colon or name != name.strip():
                 raise http.client.HTTPException("the head of the answer can't be read")
             name = name.lower()
-            value = value.strip()
+            value = value.strip(" \t")
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
         answer = Answer(self, int(status[:3]), status[4:], headers)
         answer.is_last = version == "HTTP/1.0" or headers.get("connection").lower() == "close"
@@ -122,17 +122,16 @@ class Exchange:
         self._received = received[end + 4 :]
         return received[:end].decode("latin-1")
 
-    def receive_into(self, view: memoryview) -> int:
-        """How many bytes came, 0 at the end of the connection."""
+    def receive(self, most: int) -> bytes:
+        """What came, none at the end of the connection."""
         if self._received:
-            count = min(len(view), len(self._received))
-            view[:count] = self._received[:count]
-            self._received = self._received[count:]
-            return count
+            piece = self._received[:most]
+            self._received = self._received[most:]
+            return piece
         asked_at = time.monotonic()
-        count = self._connection.recv_into(view)
-        self._check_comes(count, time.monotonic() - asked_at)
-        return count
+        piece = self._connection.recv(most)
+        self._check_comes(len(piece), time.monotonic() - asked_at)
+        return piece
 
     def _check_comes(self, count: int, waited: float) -> None:
         """Raises TimeoutError where next to nothing comes. The time in which nobody asks doesn't count."""
@@ -189,39 +188,33 @@ class Answer:
         """Whether all of the body was taken."""
         return self._left == 0
 
-    def read_into(self, view: memoryview) -> int:
-        """What has come, at least a byte; 0 behind the end. Raises OSError, and HTTPException before the end."""
+    def read_some(self, most: int) -> bytes:
+        """What has come, at least a byte; none behind the end. Raises OSError, HTTPException before the end."""
         if self._left == 0:
-            return 0
-        wanted = view if self._left is None or self._left >= len(view) else view[: self._left]
-        count = self._exchange.receive_into(wanted)
+            return b""
+        piece = self._exchange.receive(most if self._left is None else min(most, self._left))
         if self._left is None:
-            if not count:
+            if not piece:
                 self._left = 0
-            return count
-        if not count:
+            return piece
+        if not piece:
             raise http.client.IncompleteRead(b"", self._left)
-        self._left -= count
+        self._left -= len(piece)
         if not self._left and self._is_chunked:
             self._exchange.line()
             self._next_chunk()
-        return count
+        return piece
 
     def read(self, size: int | None = None) -> bytes:
-        """So many bytes, less at the end; without a number all that is left. Raises as `read_into`."""
+        """So many bytes, less at the end; without a number all that is left. Raises as `read_some`."""
         pieces = []
         while size is None or size > 0:
-            most = RECEIVED_BYTES if self._left is None else min(self._left, MOST_AT_ONCE_BYTES)
-            room = bytearray(most if size is None else min(most, size))
-            view = memoryview(room)
-            have = 0
-            while have < len(room) and (count := self.read_into(view[have:])):
-                have += count
-            if not have:
+            piece = self.read_some(RECEIVED_BYTES if size is None else min(size, MOST_AT_ONCE_BYTES))
+            if not piece:
                 break
-            pieces.append(bytes(view[:have]))
+            pieces.append(piece)
             if size is not None:
-                size -= have
+                size -= len(piece)
             if self._left == 0:
                 break
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from workspacesio.client.http_exchange import Answer
 
 PIECE_BYTES = 1 << 18
-BROKEN_PIECE_BYTES = 1 << 16
-"""Once a connection broke: what has come of a piece is lost with it, and the next one may break as soon."""
+"""At once, of what has come."""
 PAGE_KEYS = 1000
 CONTENT_HEADERS = (
     "Content-Type",
@@ -215,12 +214,12 @@ def open_content(
 def _pieces(
     storage: NodeStorage, request: Request, span: Span, answer: Answer | None, patience: float
 ) -> Iterator[bytes]:
-    begin, failing_since, size = span.begin, 0.0, PIECE_BYTES
+    begin, failing_since = span.begin, 0.0
     while answer is not None:
         etag = answer.headers.get("ETag", "")
         end = begin + int(answer.headers.get("Content-Length") or 0)
         try:
-            while piece := answer.read(size):
+            while piece := answer.read_some(PIECE_BYTES):
                 begin += len(piece)
                 failing_since = 0.0
                 if span.first is not None and begin > span.first:  # all of it, from who gives no parts
@@ -232,7 +231,6 @@ def _pieces(
             return
         except (OSError, http.client.HTTPException) as error:
             storage.disconnect()
-            size = BROKEN_PIECE_BYTES
             failing_since = failing_since or time.monotonic()
             if time.monotonic() - failing_since > patience:
                 raise CommandError(explain(error, storage.endpoint, has_answered=True)) from error
