@@ -196,7 +196,9 @@ def test_signals_are_the_commands(ada: Person, number: signal.Signals) -> None:
 
 def test_it_ends_as_the_command_ended(ada: Person) -> None:
     assert ada.run("exec", "plates", "--", "sh", "-c", "exit 9").returncode == 9
-    assert "is it installed" in ada.refused("exec", "plates", "--", "no-such-command")
+    missing = ada.run("exec", "plates", "--", "no-such-command")
+    assert missing.returncode == 127
+    assert "is it installed and on the PATH?" in missing.stderr
     with started(ada, "sh", "-c", "echo ready; exec sleep 60") as running:
         running.terminate()
         assert running.wait(20) == -signal.SIGTERM  # as a shell has to see it

@@ -8,6 +8,15 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+def reference(text: str) -> str:
+    """The type of an argument that can only be a workspace: `wio:`, which says so, isn't part of its name."""
+    if not text.startswith("wio:"):
+        return text
+    from workspacesio.client.references import unforced
+
+    return unforced(text)
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Every listing takes --json."""
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -17,7 +26,7 @@ def add_workspace(
     parser: argparse.ArgumentParser, name: str = "workspace", *, metavar: str = "WORKSPACE", **settings: Any
 ) -> None:
     """A reference, `name`, `owner/name` or `owner:name`, that the shell can complete."""
-    action = parser.add_argument(name, metavar=metavar, **settings)
+    action = parser.add_argument(name, metavar=metavar, type=reference, **settings)
     action.completer = complete_workspace  # type: ignore[attr-defined]
 
 

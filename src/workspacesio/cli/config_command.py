@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 TOOLS = ("aws", "rclone", "duckdb", "mc", "s3cmd")
 RENEWING = frozenset({"aws", "rclone", "duckdb"})
+_MEANS_MORE = frozenset(" \"'`$\\;#|&<>")
+"""To a shell, to SQL or in a file of settings."""
 EPILOG = """\
   wio config aws plates --write       a profile for aws, boto3 and every AWS SDK: aws s3 ls --profile wio-plates …
   wio config rclone --write           a remote for rclone, with that profile: rclone lsf wio:BUCKET/PREFIX/
@@ -53,6 +55,7 @@ def config(arguments: argparse.Namespace) -> None:
         "duration_seconds": None,
     }
     issued = credential(sign_in.current(), request)
+    check_plain(issued)
     profile = arguments.profile or _profile(arguments)
     if not profile.replace("-", "").replace("_", "").replace(".", "").isalnum():
         raise UsageError(
@@ -87,6 +90,15 @@ def config(arguments: argparse.Namespace) -> None:
         print(
             f"It takes its keys from a profile: `wio config aws … --profile {profile} --write`.", file=sys.stderr
         )
+
+
+def check_plain(issued: dict[str, Any]) -> None:
+    """Raises CommandError: with a line of its own in these files a server could have a command run here."""
+    for name in ("endpoint", "region", "node"):
+        value = issued[name]
+        if not value.isprintable() or set(value) & _MEANS_MORE:
+            server = sign_in.server_address()
+            raise CommandError(f"the {name} {value!r} can't stand in settings; ask who runs {server}.")
 
 
 def _profile(arguments: argparse.Namespace) -> str:

@@ -9,6 +9,7 @@ import sys
 
 from workspacesio.cli import output, passwords
 from workspacesio.cli.arguments import add_path
+from workspacesio.cli.dry_run import DryRun
 from workspacesio.cli.transfer_progress import Shown, summary
 from workspacesio.client import sign_in
 from workspacesio.client.copy_plan import Copy, LeftOut, Named, Patterns, name_of, plan
@@ -16,7 +17,7 @@ from workspacesio.client.copying import Progress, Result, copy_all
 from workspacesio.client.errors import UsageError
 from workspacesio.client.moving import remove_source
 from workspacesio.client.places import Place, places
-from workspacesio.client.references import READ, WRITE, Resolver
+from workspacesio.client.references import FORCED, READ, WRITE, Resolver
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def cp_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-r", "--recursive", action="store_true", help="folders, with everything below")
     parser.add_argument("--include", action="append", default=[], metavar="PATTERN", help="only names like this")
     parser.add_argument("--exclude", action="append", default=[], metavar="PATTERN", help="no names like this")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be copied, and copy nothing")
+    parser.add_argument("-n", "--dry-run", action="store_true", help="say what would be copied, and copy nothing")
     parser.add_argument("-y", "--yes", action="store_true", help="overwrite without asking on a terminal")
     parser.add_argument("--json", action="store_true", help="print JSON at the end")
     parser.epilog = EPILOG
@@ -60,7 +61,7 @@ def _run(arguments: argparse.Namespace, *, moves: bool) -> int:
     patterns = Patterns(arguments.include, arguments.exclude)
     steps = plan(sources, target, recursive=arguments.recursive, patterns=patterns)
     if arguments.dry_run:
-        return _say_what_would_be(steps, moves=moves)
+        return _say_what_would_be(steps, moves=moves, as_json=arguments.json)
     progress = Progress()
     ask = not arguments.yes and sys.stdin.isatty() and sys.stderr.isatty()
     shown = Shown(progress, "moved" if moves else "copied")
@@ -96,7 +97,11 @@ def named(typed: Sequence[str], *, moves: bool, writes: bool = True) -> list[Nam
     purposes = [WRITE if moves else READ] * (len(typed) - 1) + [WRITE if writes else READ]
     found = [resolver.locate(text, purpose) for text, purpose in zip(typed, purposes, strict=True)]
     if not any(found):
-        raise UsageError("all of these are local paths; one side has to be a workspace, as `wio ls` lists them.")
+        both = next((text for text in typed if text[0] not in "./~"), "NAME")
+        raise UsageError(
+            "all of these are local paths; one side has to be a workspace, as `wio ls` lists them: write "
+            f"{FORCED}{both} for a workspace of a name that is also here."
+        )
     only_read = not writes or (found[-1] is None and not moves)
     opened = iter(places(caller, [one for one in found if one is not None], read_only=only_read))
     return [
@@ -105,15 +110,14 @@ def named(typed: Sequence[str], *, moves: bool, writes: bool = True) -> list[Nam
     ]
 
 
-def _say_what_would_be(steps: Iterable[Copy | LeftOut], *, moves: bool) -> int:
-    objects = size = 0
-    for step in steps:
-        if isinstance(step, LeftOut):
-            print(f"left out: {output.safe(step.name)}: {output.safe(step.reason)}")
-            continue
-        objects, size = objects + 1, size + step.size
-        print(f"{output.safe(name_of(step.source))} -> {output.safe(name_of(step.target))}")
-    print(f"{summary(objects, size)} would be {'moved' if moves else 'copied'}.", file=sys.stderr)
+def _say_what_would_be(steps: Iterable[Copy | LeftOut], *, moves: bool, as_json: bool) -> int:
+    found = DryRun(as_json=as_json)
+    found.show(steps)
+    if as_json:
+        found.print_json()
+    else:
+        said = "moved" if moves else "copied"
+        print(f"{summary(found.objects, found.bytes)} would be {said}.", file=sys.stderr)
     return 0
 
 

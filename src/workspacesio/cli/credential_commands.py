@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from workspacesio.cli.arguments import add_json, add_path
+from workspacesio.cli.arguments import add_json, add_path, reference
 from workspacesio.cli.credential_arguments import add_request, request_of, seconds
 from workspacesio.client import credential_cache, sign_in
 from workspacesio.client.credentials import aws_environment, credential
@@ -54,7 +54,7 @@ def token(arguments: argparse.Namespace) -> None:
 
 
 def presign_arguments(parser: argparse.ArgumentParser) -> None:
-    add_path(parser, "reference", metavar="WORKSPACE/PATH", help="one object")
+    add_path(parser, "reference", type=reference, metavar="WORKSPACE/PATH", help="one object")
     parser.add_argument(
         "--expires", type=seconds, default=3600, metavar="1h", help="how long it lives (default: 1h)"
     )
@@ -72,16 +72,16 @@ def presign(arguments: argparse.Namespace) -> None:
 
 
 def path_arguments(parser: argparse.ArgumentParser) -> None:
-    add_path(parser, "reference", metavar="WORKSPACE[/PATH]")
+    add_path(parser, "reference", type=reference, metavar="WORKSPACE[/PATH]")
 
 
 def path(arguments: argparse.Namespace) -> None:
-    """`wio path`: prints the s3:// address alone."""
+    """`wio path`: prints the s3:// address alone; of a folder that is shared by itself, one that can be listed."""
     from workspacesio.client.http_api import signed_in
+    from workspacesio.client.references import Located
 
     found = signed_in().get("/workspaces/resolve", reference=arguments.reference, purpose="read")
-    workspace = found["workspace"]
-    print(f"s3://{workspace['bucket']}/{workspace['prefix']}{found['path']}")
+    print(f"s3://{Located(found['workspace'], '', found['path']).key()}")
 
 
 def listing_arguments(parser: argparse.ArgumentParser) -> None:

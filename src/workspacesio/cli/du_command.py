@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from workspacesio.cli import output, search_output
-from workspacesio.cli.arguments import add_json, add_path
+from workspacesio.cli.arguments import add_json, add_path, reference
 from workspacesio.client.errors import CommandError
 from workspacesio.client.http_api import signed_in
 
@@ -20,7 +20,9 @@ MAX_DEPTH = 20
 
 
 def du_arguments(parser: argparse.ArgumentParser) -> None:
-    add_path(parser, "place", metavar="WORKSPACE[/PATH]", help="a workspace, a folder in it, or an object")
+    add_path(
+        parser, "place", type=reference, metavar="WORKSPACE[/PATH]", help="a workspace, a folder, or an object"
+    )
     parser.add_argument(
         "--depth", type=_depth, default=0, metavar="N", help="folders below it too, so many levels (default: 0)"
     )

@@ -92,7 +92,9 @@ def _beside(
 
 
 def _not_run(command: list[str], error: OSError) -> CommandError:
-    return CommandError(f"{command[0]} can't be run ({error.strerror}); is it installed and on the PATH?")
+    told = CommandError(f"{command[0]} can't be run ({error.strerror}); is it installed and on the PATH?")
+    told.exit_status = 127 if isinstance(error, FileNotFoundError) else 126  # as shells, env and nohup have it
+    return told
 
 
 def _renewing(environment: dict[str, str], issued: dict[str, Any]) -> dict[str, str]:

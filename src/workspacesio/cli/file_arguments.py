@@ -78,6 +78,17 @@ def counted(items: Iterable[Item], total: list[int]) -> Iterator[Item]:
         yield item
 
 
+def bandwidth(text: str) -> int:
+    """The value of --bandwidth, bytes a second; raises argparse.ArgumentTypeError.
+
+    Other tools mean KiB by a number alone (rsync, rclone): whoever types so gets to know instead of waiting.
+    """
+    number = byte_count(text)
+    if number < 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is {number} bytes a second; write it like 10MB")
+    return number
+
+
 def byte_count(text: str) -> int:
     """The value of an option such as `10MB` or `1GiB`; raises argparse.ArgumentTypeError."""
     digits = text.rstrip("BKMGTPEikmgtpeb")

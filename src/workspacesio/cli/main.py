@@ -21,6 +21,7 @@ def main(argv: list[str] | None = None) -> int:
         from workspacesio.cli.completion import complete
 
         complete()
+    _open_what_is_shut()
     # Names may hold what the terminal's encoding can't say.
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -36,16 +37,38 @@ def main(argv: list[str] | None = None) -> int:
             print(error.below, file=sys.stderr)
         return error.exit_status
     except BrokenPipeError:
-        # Who reads our output has enough of it; the interpreter must not complain when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()  # who reads it has enough
         return 1
     except KeyboardInterrupt:
         _end_threads()
         return 130
     except OSError as error:
         print(f"wio: {error.strerror or error}: {error.filename or 'standard output'}.", file=sys.stderr)
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _give_up_output()
         return 1
     return status
+
+
+def _give_up_output() -> None:
+    """The interpreter must not complain when it flushes standard output at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _open_what_is_shut() -> None:
+    """Where a shell shut a standard stream (`>&-`): nothing else may be opened under its number, and written to.
+
+    Standard output is opened for reading, so that writing to it fails and is told, as with the tools of GNU.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_WRONLY if number != 1 else os.O_RDONLY)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
 
 
 def _end_threads() -> None:
@@ -79,7 +102,7 @@ def run(argv: list[str]) -> int:
     words, rest = registry.find(argv)
     if not words:
         asked = f"there is no command {argv[0]!r}" if argv else "say what to do"
-        raise UsageError(f"{asked}; `wio --help` lists the commands.")
+        raise UsageError(f"{asked}; {_meant(argv[0]) if argv else ''}`wio --help` lists the commands.")
     if words not in registry.COMMANDS:
         return _group(words, rest)
     if words == "mc":
@@ -93,6 +116,15 @@ def run(argv: list[str]) -> int:
     except SystemExit:  # argparse has printed the help
         return 0
     return parser.function(words)(arguments) or 0
+
+
+def _meant(typed: str) -> str:
+    """`did you mean `wio sync`? `, or nothing."""
+    from difflib import get_close_matches
+
+    near = [name for name in registry.COMMANDS if name == f"workspace {typed}"]
+    near = near or get_close_matches(typed, {name.split()[0] for name in registry.COMMANDS}, n=1, cutoff=0.7)
+    return f"did you mean `wio {near[0]}`? " if near else ""
 
 
 def _group(group: str, rest: list[str]) -> int:

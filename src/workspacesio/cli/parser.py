@@ -86,9 +86,9 @@ def parse(words: str, arguments: Sequence[str]) -> argparse.Namespace:
         return parser.parse_args(typed(arguments))
     if "--" in arguments:  # `wio exec WORKSPACE -- COMMAND --its-options`
         split = list(arguments).index("--")
-        parsed = parser.parse_intermixed_args(arguments[:split])
-        if not hasattr(parsed, "command"):
+        if parser.get_default("command") is None:  # names that begin with a dash
             return parser.parse_args(arguments)
+        parsed = parser.parse_intermixed_args(arguments[:split])
         parsed.command = list(arguments[split + 1 :])
         return parsed
     return parser.parse_intermixed_args(arguments)

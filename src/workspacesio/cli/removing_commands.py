@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def rm_arguments(parser: argparse.ArgumentParser) -> None:
     add_paths(parser, nargs="+", what="what to delete, for ever")
     parser.add_argument("-r", "--recursive", action="store_true", help="folders, with everything below")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be deleted, and delete nothing")
+    parser.add_argument("-n", "--dry-run", action="store_true", help="say what would be deleted, delete nothing")
     parser.add_argument("-y", "--yes", action="store_true", help="don't ask on a terminal")
 
 

@@ -9,7 +9,8 @@ import sys
 from workspacesio.cli import output, passwords
 from workspacesio.cli.arguments import add_path
 from workspacesio.cli.copy_commands import closing, named, report
-from workspacesio.cli.file_arguments import byte_count
+from workspacesio.cli.dry_run import DryRun
+from workspacesio.cli.file_arguments import bandwidth
 from workspacesio.cli.transfer_progress import Shown, summary
 from workspacesio.client.comparing import File, Pair, differs, pairs
 from workspacesio.client.copy_plan import Copy, Ends, LeftOut, Named, Patterns, name_of
@@ -31,10 +32,8 @@ def sync_arguments(parser: argparse.ArgumentParser) -> None:
     add_path(parser, "paths", local=True, metavar="FOLDER", nargs=2, help="from where, and to where")
     parser.add_argument("--delete", action="store_true", help="delete there what isn't here")
     _which(parser)
-    parser.add_argument(
-        "--bandwidth", type=byte_count, metavar="SIZE", help="so many bytes a second at most: 10MB"
-    )
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    parser.add_argument("--bandwidth", type=bandwidth, metavar="SIZE", help="so many bytes a second at most: 10MB")
+    parser.add_argument("-n", "--dry-run", action="store_true", help="say what would be done, and do nothing")
     parser.add_argument("-y", "--yes", action="store_true", help="delete without asking on a terminal")
     parser.add_argument("--json", action="store_true", help="print JSON at the end")
     parser.epilog = EPILOG
@@ -63,6 +62,8 @@ class _Work:
         self._checksum = arguments.checksum
         self._pairs = pairs(source.end, target.end, Patterns(arguments.include, arguments.exclude))
         self._ends = Ends(target.end)
+        self.has_source = False
+        """Whether anything was found there."""
         self.surplus: list[tuple[str, File]] = []
         self.equal = 0
 
@@ -75,13 +76,14 @@ class _Work:
                 assert pair.target is not None
                 self.surplus.append((pair.path, pair.target))
                 continue
+            self.has_source = True
             if pair.target is not None and not _is_to_be_copied(pair, by_content=self._checksum):
                 self._ends.take(pair.path)
                 self.equal += 1
                 continue
             end = self._ends.below(pair.path, is_new=pair.target is None)
             if isinstance(end, LeftOut):
-                yield LeftOut(name_of(pair.source.end), end.reason)
+                yield LeftOut(name_of(pair.source.end), end.reason, failed=end.failed)
             else:
                 yield Copy(pair.source.end, end, pair.source.size, pair.source.etag)
 
@@ -102,12 +104,14 @@ def sync(arguments: argparse.Namespace) -> int:
     work = _Work(arguments, source, target)
     with closing(source, target):
         if arguments.dry_run:
-            return _say_what_would_be(work, delete=arguments.delete)
+            return _say_what_would_be(work, delete=arguments.delete, as_json=arguments.json)
         progress = Progress(bandwidth=arguments.bandwidth)
         shown = Shown(progress, "copied")
         with shown:
             result = copy_all(work.copies(), progress, overwrite=True, tell=shown.tell)
-        deleted = _delete_surplus(arguments, work, result, target) if arguments.delete and work.surplus else 0
+        deleted = 0
+        if arguments.delete and work.surplus:
+            deleted = _delete_surplus(arguments, work, result, source, target)
         return report(arguments, result, progress, shown, more={"equal": work.equal, "deleted": deleted})
 
 
@@ -132,24 +136,33 @@ def _check_there(side: Named) -> None:
         raise CommandError(f"there is no folder {side.typed!r} here.")
 
 
-def _say_what_would_be(work: _Work, *, delete: bool) -> int:
-    objects = size = 0
-    for step in work.copies():
-        if isinstance(step, LeftOut):
-            print(f"left out: {output.safe(step.name)}: {output.safe(step.reason)}")
-            continue
-        objects, size = objects + 1, size + step.size
-        print(f"{output.safe(name_of(step.source))} -> {output.safe(name_of(step.target))}")
+def _say_what_would_be(work: _Work, *, delete: bool, as_json: bool) -> int:
+    found = DryRun(as_json=as_json)
+    found.show(work.copies())
     gone = work.surplus if delete else []
+    if as_json:
+        found.print_json(equal=work.equal, would_delete=[name_of(file.end) for _, file in gone])
+        return 0
     for _, file in gone:
         print(f"delete {output.safe(name_of(file.end))}")
     deleted = f"; {summary(len(gone), sum(file.size for _, file in gone))} deleted" if delete else ""
-    print(f"{summary(objects, size)} would be copied{deleted}; {work.equal:,} equal.", file=sys.stderr)
+    copied = summary(found.objects, found.bytes)
+    print(f"{copied} would be copied{deleted}; {work.equal:,} equal.", file=sys.stderr)
     return 0
 
 
-def _delete_surplus(arguments: argparse.Namespace, work: _Work, result: Result, target: Named) -> int:
-    """How many. Nothing goes where not all of the source could be read or copied."""
+def _delete_surplus(
+    arguments: argparse.Namespace, work: _Work, result: Result, source: Named, target: Named
+) -> int:
+    """How many. Nothing goes where not all of the source could be read or copied.
+
+    Raises CommandError where the source is empty, as the folder of a disk is that isn't mounted.
+    """
+    if not work.has_source:
+        raise CommandError(
+            f"nothing is deleted, for {source.typed!r} holds nothing that is meant: is its disk there? If all of "
+            f"{target.typed!r} is to go, delete that itself."
+        )
     if result.left_out or result.failed:
         print("wio: nothing is deleted, for not all of the source could be copied.", file=sys.stderr)
         return 0

@@ -29,6 +29,14 @@ def summary(objects: int, size: int) -> str:
     return f"{objects:,} object{'' if objects == 1 else 's'}, {output.size(size)}"
 
 
+def _fitting(line: str) -> str:
+    """What of a line of progress fits the terminal: whole figures, the first of them (objects) last of all."""
+    width = shutil.get_terminal_size().columns - 1
+    while len(line) > width and ", " in line:
+        line = line.partition(", ")[2]
+    return line[:width]
+
+
 class Shown:
     """While it is entered, the progress is shown on standard error. Its own thread only reads."""
 
@@ -63,7 +71,7 @@ class Shown:
         """What was done, and what wasn't. `more`: other counts, by what they are of."""
         said = f"{summary(result.copied, self._progress.bytes)} {self._done}"
         seconds = time.monotonic() - self._begun
-        if seconds >= 1:
+        if seconds >= 1 and self._progress.bytes:
             said += f" in {lasting(seconds)}, {output.size(int(self._progress.bytes / seconds))}/s"
         for count, what in (
             *((count, what) for what, count in more.items()),
@@ -83,8 +91,7 @@ class Shown:
             line = self.line()
             with self._lock:
                 if self._terminal:
-                    width = shutil.get_terminal_size().columns - 1
-                    print(f"\r\x1b[K{line[:width]}", end="", file=sys.stderr, flush=True)
+                    print(f"\r\x1b[K{_fitting(line)}", end="", file=sys.stderr, flush=True)
                     self._drawn = True
                 else:
                     print(f"wio: {line}", file=sys.stderr, flush=True)

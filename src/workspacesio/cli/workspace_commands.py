@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from typing import Any
 
 from workspacesio.cli import output, passwords
@@ -102,7 +103,8 @@ def create(arguments: argparse.Namespace) -> None:
         return
     name = output.safe(made["name"])
     print(f"{name}/ is made, at s3://{output.safe(made['bucket'])}/{output.safe(made['prefix'])}")
-    print(f"Next: `wio cp FILE {name}/` puts a file there, `wio share {name} USER` shares it.")
+    folder, typed = shlex.quote(f"{name}/"), shlex.quote(name)
+    print(f"Next: `wio cp FILE {folder}` puts a file there, `wio share {typed} USER` shares it.")
 
 
 def show_arguments(parser: argparse.ArgumentParser) -> None:

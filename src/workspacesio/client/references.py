@@ -3,7 +3,8 @@
 The rule, in this order:
 
 1. What begins with `.`, `/` or `~` is local, and on Windows what begins with a drive or has a backslash. What
-   begins with `wio:` is a workspace, whatever else exists; nobody is called `wio`, so that is never `owner:name`.
+   begins with `wio:` or `wio://`, as in Python, is a workspace, whatever else exists; nobody is called `wio`, so
+   that is never `owner:name`. Addresses of other tools (`s3://`) are an error that says so.
 2. A word without a slash is local if such a file exists.
 3. Otherwise it is a workspace, if there is one. If there is a local file of that path too, nothing is guessed:
    that is an error which says what to write.
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from workspacesio.client.http_api import HttpApi
 
 FORCED = "wio:"
+FOREIGN = ("s3://", "http://", "https://")
 READ, WRITE = "read", "write"
 
 SAMPLE_ALIASES = frozenset({"gcs", "local", "play", "s3"})
@@ -68,6 +70,11 @@ def is_windows_path(text: str) -> bool:
     return "\\" in text or (text[:1].isalpha() and text[1:] == ":") or text[1:3] == ":/"
 
 
+def unforced(text: str) -> str:
+    """A reference without the `wio:` or `wio://` that may stand before it."""
+    return text.removeprefix(FORCED).lstrip("/") if text.startswith(FORCED) else text
+
+
 class Resolver:
     """Asks the server what names mean, and remembers the answers for a while."""
 
@@ -95,9 +102,13 @@ class Resolver:
     def locate(self, text: str, purpose: str) -> Located | None:
         """The workspace of an argument, or None for a local path. Raises CommandError."""
         if is_plainly_local(text, self._exists, removes=self._removes):
+            if text.startswith(FOREIGN):
+                raise UsageError(
+                    f"{text!r} is an address for other tools; write NAME/PATH or OWNER/NAME/PATH, as in `wio ls`."
+                )
             return None
         forced = text.startswith(FORCED)
-        reference = text.removeprefix(FORCED)
+        reference = unforced(text)
         here = not forced and self._exists(text)
         if here and not self._removes and not self._may_be_workspace(reference):
             return None
