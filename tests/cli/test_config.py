@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from servers.service import Person, Service, service
+from workspacesio.cli.config_command import check_plain
+from workspacesio.client.errors import CommandError
 
 PYTHON = sys.executable
 BESIDE = """# mine
@@ -134,6 +136,15 @@ def test_wrong_usage(ada: Person) -> None:
     assert ada.run("config", "aws", "--profile", "x]\n[y").returncode == 2
     assert ada.run("config", "excel").returncode == 2
     assert "no workspace" in ada.refused("config", "aws", "nope").lower()
+
+
+@pytest.mark.parametrize("name", ["endpoint", "region", "node"])
+@pytest.mark.parametrize("more", ["\ncredential_process = touch x", "$(touch x)", "'); --", "`x`", " x"])
+def test_a_server_adds_no_lines_to_settings(name: str, more: str) -> None:
+    issued = {"endpoint": "https://s3.example.org:9000/", "region": "us-east-1", "node": "lab.1"}
+    check_plain(issued)
+    with pytest.raises(CommandError, match=name):
+        check_plain({**issued, name: issued[name] + more})
 
 
 def test_keys_for_other_shells(ada: Person) -> None:

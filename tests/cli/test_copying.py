@@ -22,6 +22,7 @@ from servers.tcp_proxy import Proxy, tcp_proxy
 from workspacesio.client import multipart, uploads
 from workspacesio.client.copy_plan import Copy, LeftOut, Named, plan
 from workspacesio.client.copying import Progress, copy_all, name_of
+from workspacesio.client.errors import CommandError
 from workspacesio.client.moving import remove_source
 from workspacesio.client.places import Place
 from workspacesio.client.references import Located
@@ -388,6 +389,35 @@ def test_an_upload_survives_cut_connections(
     with open(os.path.join(stored(served, data), "big"), "rb") as file:
         assert file.read() == BIG
     assert below(whole(ada, f"{here}/cache/workspacesio/uploads")) == set()
+
+
+def test_parts_of_another_content_are_not_gone_on_with(
+    served: Service, ada: Person, data: str, here: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", whole(ada, f"{here}/cache"))
+    write(ada, f"{here}/big", BIG)
+    big = whole(ada, f"{here}/big")
+    status = os.stat(big)
+
+    kept = []
+
+    def breaks_off(_: int, **__: object) -> None:
+        raise CommandError("it is so.")
+
+    def goes_on(_: int, **by: bool) -> None:
+        kept.append("kept" in by)
+
+    with through_a_proxy(served, ada, data) as (_, place):
+        with pytest.raises(CommandError, match="it is so"):
+            uploads.upload(big, place("big"), told=breaks_off, overwrite=True)
+        assert len(os.listdir(whole(ada, f"{here}/cache/workspacesio/uploads"))) == 1
+        with open(big, "r+b") as file:  # as a program does that sets times back
+            file.write(b"another")
+        os.utime(big, ns=(status.st_atime_ns, status.st_mtime_ns))
+        uploads.upload(big, place("big"), told=goes_on, overwrite=True)
+    assert True in kept
+    with open(os.path.join(stored(served, data), "big"), "rb") as file:
+        assert file.read() == b"another" + BIG[7:]
 
 
 def test_an_upload_that_was_killed_sends_only_what_is_missing(

@@ -155,8 +155,32 @@ def test_deleting_is_asked_for_and_never_by_mistake(ada: Person, data: str, here
     done = ada.run("sync", "--delete", f"{here}/up", data)
     assert "nothing is deleted" in done.stderr
     assert ada.wio("cat", f"{data}/a") == "x"
+    os.unlink(os.path.join(ada.home, here, "up", "loop"))
+    assert "is its disk there?" in ada.refused("sync", "--delete", "--yes", f"{here}/up", data)
+    assert "is its disk there?" in ada.refused("sync", "--delete", "--include", "b", data, f"{here}/down")
+    assert (ada.wio("cat", f"{data}/a"), set(content(ada, f"{here}/down"))) == ("x", {"a", "b"})
     for paths in ((f"{here}/up", f"{here}/down"), (data, f"{data}/x"), (data,)):
         assert ada.run("sync", *paths).returncode == 2
+
+
+def test_nothing_is_written_through_a_link(ada: Person, data: str, here: str) -> None:
+    """Nor compared: what lies elsewhere isn't in this folder. Links to files are replaced, and not followed."""
+    for name in ("link/one", "plain/two", "three", "plain/.wio-0123.part"):
+        ada.wio("pipe", f"{data}/{name}", stdin="new")
+    folder, elsewhere = os.path.join(ada.home, here), os.path.join(ada.home, f"{here}-elsewhere")
+    os.makedirs(elsewhere)
+    os.symlink(elsewhere, os.path.join(folder, "link"))
+    os.symlink(os.path.join(elsewhere, "kept"), os.path.join(folder, "three"))
+    for command in ("sync", "cp -r"):
+        done = ada.run(*command.split(), f"{data}/", f"{here}/")
+        assert (done.returncode, "is a link, which is not followed" in done.stderr) == (1, True)
+        assert "are called so here while they come" in done.stderr
+    assert os.listdir(elsewhere) == []
+    assert sorted(os.listdir(folder)) == ["link", "plain", "three"]
+    assert os.listdir(os.path.join(folder, "plain")) == ["two"]
+    assert not os.path.islink(os.path.join(folder, "three"))
+    ada.wio("sync", f"{data}/link", f"{here}/link")
+    assert os.listdir(elsewhere) == ["one"]
 
 
 def test_the_pace_is_held(ada: Person, data: str, here: str) -> None:

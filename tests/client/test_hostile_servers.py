@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import threading
+import zlib
 from collections import deque
 from contextlib import suppress
 from itertools import islice, pairwise
@@ -15,9 +17,10 @@ import pytest
 
 from servers.scripted_server import answering, storage, whole
 from workspacesio.client import objects, reading
+from workspacesio.client.checksums import spelled
 from workspacesio.client.comparing import pairs
 from workspacesio.client.copy_plan import Patterns
-from workspacesio.client.downloads import download
+from workspacesio.client.downloads import download, part_path
 from workspacesio.client.errors import CommandError
 from workspacesio.client.http_exchange import Exchange
 from workspacesio.client.places import Place
@@ -106,6 +109,18 @@ def test_a_part_whose_whole_is_not_told_is_not_taken_for_it() -> None:
             reading.opened(one)
 
 
+def test_a_bit_that_turned_is_noticed_by_who_reads_all() -> None:
+    etag = f'ETag: "{hashlib.md5(b"01234").hexdigest()}"'
+    for body, checksum in ((b"01235", ""), (b"01234", spelled(zlib.crc32(b"01235")))):
+        headers = [etag, f"x-amz-checksum-crc32: {checksum}"] if checksum else [etag]
+        answered = whole("200 OK", body, *headers)
+        with answering(lambda _, answered=answered: answered) as endpoint, storage(endpoint, []) as node:
+            one = place(node, "one")
+            with pytest.raises(CommandError, match="did not come as it is stored"):
+                list(one.content())
+            assert b"".join(one.content(first=3)) == b"012"
+
+
 def test_a_body_without_an_end_is_not_waited_for(tmp_path: Path) -> None:
     """It fills neither the memory nor the disk."""
     came = 0
@@ -158,6 +173,23 @@ def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
         download_of(node, tmp_path / "file")
     assert pipe.is_fifo()
     assert link.is_symlink()
+
+
+def test_a_file_that_has_another_name_is_not_written_to(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.write_bytes(b"kept")
+    answered = whole("200 OK", b"01234", 'ETag: "x"')
+    with answering(lambda _: answered) as endpoint, storage(endpoint, []) as node:
+        planted = Path(part_path(place(node, "one"), str(tmp_path / "one"), 5, "x"))
+        planted.hardlink_to(kept)
+        with pytest.raises(CommandError, match="another name"):
+            download_of(node, tmp_path / "one")
+        assert kept.read_bytes() == b"kept"
+        planted.unlink()
+        planted.symlink_to(kept)
+        with pytest.raises(CommandError, match="can't be written"):
+            download_of(node, tmp_path / "one")
+        assert kept.read_bytes() == b"kept"
 
 
 def test_half_a_request_is_no_part_of_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from servers.scripted_server import answering, storage, whole
-from workspacesio.client import private_files
+from workspacesio import Client, errors
+from workspacesio.client import private_files, sign_in
 from workspacesio.client.copy_plan import Copy
 from workspacesio.client.http_api import HttpApi
 from workspacesio.client.moving import remove_source
@@ -70,6 +72,21 @@ def test_a_forked_process_has_a_connection_of_its_own() -> None:
         assert api.get("/workspaces") == parents
         api.close()
         server.shutdown()
+
+
+def test_a_client_is_pickled_without_its_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = "http://127.0.0.1:9"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "WIO_TOKEN", "WIO_API_URL"):
+        monkeypatch.delenv(name, raising=False)
+    pickled = pickle.dumps(Client(server, token="a-secret"))
+    assert b"a-secret" not in pickled
+    with pytest.raises(errors.Unauthenticated, match="wio login"):
+        pickle.loads(pickled)
+    sign_in.remember(server, {"user": {"email": "ada@example.org", "username": "ada"}, "token": "another"})
+    assert pickle.loads(pickled)._caller.token == "another"
+    monkeypatch.setenv("WIO_TOKEN", "a-third")
+    assert pickle.loads(pickled)._caller.token == "a-third"
 
 
 def test_what_is_moved_here_is_on_the_disk_before_it_goes_there(

@@ -41,7 +41,7 @@ class Client:
                 self._caller = sign_in.current()
             else:
                 address = sign_in.check_server(server) if server else sign_in.server_address()
-                self._caller = sign_in.SignIn(address, token) if token else sign_in.kept_for(address)
+                self._caller = sign_in.SignIn(address, token) if token else sign_in.at(address)
             self._api = HttpApi(self._caller.server, self._caller.token)
 
     def close(self) -> None:
@@ -53,6 +53,10 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __reduce__(self) -> tuple[type[Client], tuple[str]]:
+        """No token is in what is pickled: a process that gets one from another uses the sign-in that it finds."""
+        return Client, (self._caller.server,)
 
     def __repr__(self) -> str:
         return f"Client({self._caller.server!r})"

@@ -10,7 +10,7 @@ import os
 import stat
 
 from workspacesio.client.errors import CommandError, UsageError
-from workspacesio.client.local_names import Rules, Taken, folded, reason_against, rules_for
+from workspacesio.client.local_names import Rules, Taken, Ways, folded, is_part, reason_against, rules_for
 from workspacesio.client.operating_system import is_folder
 from workspacesio.client.places import Item, Place
 
@@ -169,7 +169,8 @@ def _below(one: Named, base: str, target: Ends, patterns: Patterns) -> Iterator[
         elif patterns.take(path):
             end = target.below(f"{base}/{path}" if base else path)
             if isinstance(end, LeftOut):
-                yield LeftOut(copied if isinstance(copied, str) else copied[0].name(), end.reason)
+                name = copied if isinstance(copied, str) else copied[0].name()
+                yield LeftOut(name, end.reason, failed=end.failed)
             elif isinstance(copied, str):
                 status = stat_of(copied)
                 yield status if isinstance(status, LeftOut) else Copy(copied, end, status.st_size)
@@ -222,11 +223,6 @@ def _entries(folder: str, before: str) -> Iterator[tuple[str, os.DirEntry[str] |
             yield f"{before}{entry.name}{'/' if name.endswith(b'/') else ''}", entry
 
 
-def is_part(name: str) -> bool:
-    """Whether a file is what has come of a download."""
-    return name.startswith(".wio-") and name.endswith(".part")
-
-
 def stat_of(file: str) -> os.stat_result | LeftOut:
     """Of a file that was listed; it may be gone since then."""
     try:
@@ -260,6 +256,7 @@ class Ends:
         self._target = target
         self.rules = rules_for(target) if isinstance(target, str) else Rules()
         self._taken = Taken(self.rules)
+        self._ways = Ways(target if isinstance(target, str) else "")
 
     def take(self, path: str) -> None:
         """What is there already and stays: beside it there can be no other of its name."""
@@ -272,6 +269,8 @@ class Ends:
         """
         if isinstance(self._target, str):
             reason = reason_against(path, self._target, self.rules) or self._taken.reason_against(path)
+            if not reason and (link := self._ways.reason_against(path)):
+                return LeftOut(path, link, failed=True)
             end = os.path.join(self._target, *path.split("/")) if path else self._target
             if is_new and self.rules.folds and not reason and os.path.lexists(end):
                 reason = "there is a file here already whose name differs from it in case only"

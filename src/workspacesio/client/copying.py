@@ -53,10 +53,21 @@ class Progress:
 
     def told(self, count: int, *, kept: bool = False) -> None:
         """Bytes that were sent or have come; `kept`: by an earlier attempt. Raises CommandError once stopped."""
+        self.counted(count)
+        if not kept:
+            self.wait(count)
+
+    def counted(self, count: int, *, kept: bool = False) -> None:
+        """As `told`, for bytes that were waited for before they were sent."""
+        del kept
         with self._lock:
             self.bytes += count
-            if kept or not self._bandwidth:
-                return
+
+    def wait(self, count: int) -> None:
+        """Until so many bytes may have been sent. Raises CommandError once stopped."""
+        if not self._bandwidth:
+            return
+        with self._lock:
             self._free_at = max(self._free_at, time.monotonic()) + count / self._bandwidth
             pause = self._free_at - time.monotonic()
         if self._stopped.wait(max(0.0, pause)):
@@ -268,7 +279,8 @@ def _copy(step: Copy, progress: Progress, *, overwrite: bool) -> None:
     if isinstance(step.source, str):
         if isinstance(step.target, str):
             raise CommandError("both are local; use cp.")
-        step.copied = upload(step.source, step.target, told=progress.told, overwrite=overwrite)
+        counted, pace = progress.counted, progress.wait
+        step.copied = upload(step.source, step.target, told=counted, pace=pace, overwrite=overwrite)
     elif isinstance(step.target, Place):
         step.copied = copy(step.source, step.target, told=progress.told, overwrite=overwrite)
     else:

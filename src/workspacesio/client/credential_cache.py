@@ -7,6 +7,7 @@ duration.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -69,9 +70,9 @@ def clear(cache_key: str) -> None:
     """Forget everything of one sign-in."""
     if not cache_key:
         return
-    folder = os.path.join(private_files.cache_dir(), cache_key)
-    for name in ("credentials", "references", "completion"):
-        private_files.remove(os.path.join(folder, name + ".json"))
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(os.path.join(private_files.cache_dir(), cache_key)):
+            private_files.remove(entry.path)
 
 
 def _spelled(request: dict[str, Any]) -> str:

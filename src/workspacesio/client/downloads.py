@@ -165,10 +165,13 @@ def _held(part: str) -> int:
             os.close(descriptor)
             raise _written_by_another(part) from error
         # Whoever held it before may have put it in its place: it must not be written to there.
+        status = os.fstat(descriptor)
         with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(descriptor), os.stat(part)):
+            if status.st_nlink < 2 and os.path.samestat(status, os.stat(part)):
                 return descriptor
         os.close(descriptor)
+        if status.st_nlink > 1:  # where others may write, they can put a name of any file of the caller's there
+            raise CommandError(f"{part} is another name of some file, and isn't written to; remove it.")
 
 
 def _written_by_another(part: str) -> CommandError:

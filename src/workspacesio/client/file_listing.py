@@ -13,6 +13,7 @@ import weakref
 from datetime import UTC, datetime
 from typing import Any
 
+from fsspec import asyn
 from fsspec.asyn import AsyncFileSystem, get_loop
 from fsspec.utils import stringify_path
 
@@ -75,24 +76,34 @@ class ListedFileSystem(AsyncFileSystem):
         lifetime = float(listings_expiry_time) if use_listings_cache else 0.0
         self._arguments = (server, read_only, lifetime)
         self._pid: int = os.getpid()
+        self._loop: asyncio.AbstractEventLoop | None
         self._begin()
 
     def _begin(self) -> None:
         server, read_only, lifetime = self._arguments
-        self._reach = Reach(server, read_only=read_only, lifetime=lifetime)
+        self._reached = Reach(server, read_only=read_only, lifetime=lifetime)
         self._listings = Listings(lifetime)
-        self._end = weakref.finalize(self, _close, self._reach, os.getpid())
+        self._end = weakref.finalize(self, _close, self._reached, os.getpid())
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
         """In a process that was forked: another one, and connections of its own."""
         if self._pid != os.getpid():
             self._end.detach()
-            _of_the_parent.append(self._reach)
+            _of_the_parent.append(self._reached)
             self._pid = os.getpid()
             self._begin()
+            if asyn.loop[0] is self._loop:  # older versions of fsspec would go on with a loop that nobody runs
+                asyn.reset_lock()
             self._loop = None if self.asynchronous else get_loop()
         return self._loop
+
+    @property
+    def _reach(self) -> Reach:
+        """This process's own."""
+        if self._pid != os.getpid():
+            _ = self.loop
+        return self._reached
 
     @classmethod
     def _strip_protocol(cls, path: Any) -> Any:
@@ -107,8 +118,8 @@ class ListedFileSystem(AsyncFileSystem):
     def invalidate_cache(self, path: str | None = None) -> None:
         """Forget listings and what names mean; of one path, the listings in which it stands and those below."""
         if path is None:
-            self._listings.clear()
             self._reach.forget()
+            self._listings.clear()
             return
         located = self._reach.known(self._strip_protocol(path))
         if located is not None:
@@ -123,8 +134,6 @@ class ListedFileSystem(AsyncFileSystem):
             with told_of_files():
                 return operation(*arguments)
 
-        if self._pid != os.getpid():
-            _ = self.loop
         return await asyncio.get_running_loop().run_in_executor(file_threads.operations(), told)
 
     async def _info(self, path: str, refresh: bool = False, **_: Any) -> Info:

@@ -6,6 +6,8 @@ import asyncio
 import time
 from typing import Any
 
+from fsspec.core import has_magic
+
 from workspacesio.client import looking
 from workspacesio.client.failures import FileDenied, FileMissing
 from workspacesio.client.file_listing import ListedFileSystem
@@ -42,6 +44,19 @@ class SearchedFileSystem(ListedFileSystem):
                     yield inner
         if not topdown:
             yield step
+
+    async def _expand_path(
+        self, path: Any, recursive: bool = False, maxdepth: int | None = None, assume_literal: bool = False
+    ) -> list[str]:
+        """An object is meant by its name, though it reads like a pattern: `rm` of one called `*` is that one's."""
+        named = [self._strip_protocol(one) for one in ([path] if isinstance(path, str) else path)]
+        magic = [] if assume_literal else filter(has_magic, named)
+        literal = [one for one in magic if await self._isfile(one)]
+        patterns = [one for one in named if one not in literal]
+        found = set(literal)
+        if patterns or not literal:
+            found |= set(await super()._expand_path(patterns, recursive, maxdepth, assume_literal))
+        return sorted(found)
 
     async def _find(
         self,

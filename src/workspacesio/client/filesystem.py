@@ -25,8 +25,12 @@ from workspacesio.client.failures import FileIsFolder, FileNotSupported, FileThe
 from workspacesio.client.file_layers import CompressedFile, TextFile
 from workspacesio.client.file_objects import ReadFile, WrittenFile
 from workspacesio.client.file_searching import SearchedFileSystem
+from workspacesio.client.moving import CHANGED
 from workspacesio.client.multipart import part_size
 from workspacesio.client.places import Place
+
+Copied = list[tuple[Place, str]]
+"""What was copied, and in which version (ETag)."""
 
 
 class FileSystem(SearchedFileSystem):
@@ -43,6 +47,8 @@ class FileSystem(SearchedFileSystem):
     def _read(self, path: str, start: int | None, end: int | None) -> bytes:
         """As Python slices bytes."""
         place = self._object(path)
+        if not start and end is None:
+            return b"".join(place.content())
         if (start or 0) < 0 and end is None:
             return reading.read_last(place, -(start or 0))
         if (start or 0) < 0 or (end or 0) < 0:
@@ -73,6 +79,8 @@ class FileSystem(SearchedFileSystem):
         await self._run(self._download, self._strip_protocol(rpath), lpath, callback)
 
     def _download(self, path: str, local: Any, callback: Callback) -> None:
+        if ".." in path.split("/"):  # `get` of older versions of fsspec would write elsewhere
+            raise CommandError(f"no local file can be called like {path!r}.")
         if isfilelike(local):
             content = self._read(path, None, None)
             callback.set_size(len(content))
@@ -103,21 +111,43 @@ class FileSystem(SearchedFileSystem):
         uploads.upload(os.fspath(local), place, told=_telling(callback), overwrite=mode != "create")
         self._changed(place)
 
-    async def _cp_file(self, path1: str, path2: str, **_: Any) -> None:
-        await self._run(self._copy_one, self._strip_protocol(path1), self._strip_protocol(path2))
+    async def _cp_file(self, path1: str, path2: str, copied: Copied | None = None, **_: Any) -> None:
+        """`copied`: where it is noted down what was copied."""
+        done: Copied = [] if copied is None else copied
+        await self._run(self._copy_one, self._strip_protocol(path1), self._strip_protocol(path2), done)
 
-    def _copy_one(self, source: str, target: str) -> None:
+    def mv(self, path1: Any, path2: Any, recursive: bool = False, maxdepth: int | None = None, **_: Any) -> None:
+        """Once all of it is copied, that is deleted where it was, and nothing that came there meanwhile."""
+        if path1 == path2:
+            return
+        copied: Copied = []
+        self.copy(path1, path2, recursive=recursive, maxdepth=maxdepth, on_error="raise", copied=copied)
+        if not copied:
+            found = self.info(path1)
+            if found["type"] == "directory" and not recursive:
+                raise FileIsFolder(f"{found['name']} is a folder; say recursive=True to move all that lies in it.")
+        for place, etag in copied:
+            file_threads.answer(self._remove_copied, place, etag)
+
+    def _remove_copied(self, place: Place, etag: str) -> None:
+        if place.details().etag != etag:
+            raise CommandError(f"{place.name()}: {CHANGED}")
+        place.remove()
+        self._changed(place)
+
+    def _copy_one(self, source: str, target: str, copied: Copied) -> None:
         """By the server itself within a node. Of a folder nothing, since it is made of what lies in it."""
         one, other = self._reach.pair(source, target)
         known = self._listings.item(one.workspace["id"], one.path)
         if known is not None and known.is_folder:
             return
         try:
-            server_copies.copy(one, other, told=lambda *_, **__: None, overwrite=True)
+            etag = server_copies.copy(one, other, told=lambda *_, **__: None, overwrite=True)
         except NotThere:
             if looking.look(one).is_folder:
                 return
             raise
+        copied.append((one, etag))
         self._changed(other)
 
     async def _rm_file(self, path: str, **_: Any) -> None:

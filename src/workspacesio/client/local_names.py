@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import sys
 
+from workspacesio.client import operating_system
+
 MAX_NAME_BYTES = 255
 """Of a file or folder on all common file systems but Windows', which count UTF-16 units."""
 _NO_CHARACTERS = frozenset('<>:"|?*\\')
@@ -86,6 +88,8 @@ def reason_against(path: str, folder: str, rules: Rules) -> str:
     parts = path.split("/") if path else []
     if any(part in ("", ".", "..") for part in parts) or "\0" in path:
         return "no local file can have this name"
+    if parts and is_part(parts[-1]):
+        return "files are called so here while they come"
     try:
         if not rules.windows and any(len(os.fsencode(part)) > MAX_NAME_BYTES for part in parts):
             return f"a name in it is longer than the {MAX_NAME_BYTES} bytes that a local file can have"
@@ -94,6 +98,36 @@ def reason_against(path: str, folder: str, rules: Rules) -> str:
     if rules.windows:
         return next(filter(None, map(_reason_of_windows, parts)), "") or _too_long(path, folder, rules)
     return ""
+
+
+def is_part(name: str) -> bool:
+    """Whether a file is what has come of a download."""
+    return name.startswith(".wio-") and name.endswith(".part")
+
+
+class Ways:
+    """Whether paths below a folder lead through links: somebody else may have put them there."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._above = self._reason = ""
+
+    def reason_against(self, path: str) -> str:
+        """Why nothing is written there; "" if it may be."""
+        above = path.rpartition("/")[0]
+        if above != self._above:
+            self._above, self._reason = above, ""
+            way = self._folder
+            for name in above.split("/"):
+                way = os.path.join(way, name)
+                try:
+                    is_link = operating_system.is_link(way)
+                except OSError:  # it will be made, or it is said when it is written
+                    break
+                if is_link:
+                    self._reason = f"{way} is a link, which is not followed; name it itself to write there"
+                    break
+        return self._reason
 
 
 def _reason_of_windows(name: str) -> str:

@@ -7,6 +7,7 @@ administrators and for the system itself, by the access list that it takes from 
 from __future__ import annotations
 
 import os
+import stat
 from _thread import allocate_lock
 
 TYPE_CHECKING = False
@@ -78,9 +79,20 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
     return entry.is_dir(follow_symlinks=False) and not (os.name == "nt" and is_junction(entry))
 
 
+def is_link(path: str) -> bool:
+    """Whether a link lies there, or a junction. Raises OSError where there is nothing."""
+    status = os.lstat(path)
+    return stat.S_ISLNK(status.st_mode) or (os.name == "nt" and _is_mount_point(status))
+
+
 def is_junction(entry: os.DirEntry[str]) -> bool:
-    """By the tag of mount points (IO_REPARSE_TAG_MOUNT_POINT, "Reparse Point Tags", Microsoft Learn)."""
-    return getattr(entry.stat(follow_symlinks=False), "st_reparse_tag", 0) == 0xA0000003
+    """As Windows has them beside links."""
+    return _is_mount_point(entry.stat(follow_symlinks=False))
+
+
+def _is_mount_point(status: os.stat_result) -> bool:
+    """By its tag (IO_REPARSE_TAG_MOUNT_POINT, "Reparse Point Tags", Microsoft Learn)."""
+    return getattr(status, "st_reparse_tag", 0) == 0xA0000003
 
 
 def takes_escapes(stream: TextIO) -> bool:

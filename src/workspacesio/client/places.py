@@ -7,6 +7,7 @@ them. Above, they are shown as the only folders there are.
 from __future__ import annotations
 
 from workspacesio.client import objects
+from workspacesio.client.checksums import Comparison
 from workspacesio.client.credentials import for_workspaces
 from workspacesio.client.deletions import delete
 from workspacesio.client.errors import CommandError, NotAllowed, NotThere
@@ -121,9 +122,19 @@ class Place:
             raise self.refusal(refused) from refused
 
     def content(self, *, first: int | None = None) -> Iterator[bytes]:
-        """The object's bytes, or its `first` ones. Raises CommandError."""
+        """The object's bytes, or its `first` ones. Raises CommandError, at the end if they aren't as stored."""
+        headers = {"x-amz-checksum-mode": "ENABLED"} if first is None else {}
+        request = Request("GET", self.bucket, self.key(), headers=headers)
+        length = 0
         try:
-            yield from objects.content(self.storage, self.bucket, self.key(), first=first)
+            details, pieces = objects.open_content(self.storage, request, objects.Span(first=first))
+            compared = Comparison(details)
+            for piece in pieces:
+                compared.update(piece)
+                length += len(piece)
+                yield piece
+            if first is None and not compared.is_whole(length):
+                raise CommandError("it did not come as it is stored; read it again.")
         except S3Refused as refused:
             raise self.refusal(refused) from refused
         except CommandError as error:
@@ -152,6 +163,9 @@ class Place:
         """What a refusal, to write if `writes`, means for who typed the name."""
         name = self.name()
         if refused.status == 404:
+            folder, _, last = name.rpartition("/")
+            if any(sign in last for sign in "*?["):  # a shell would have put names in its place
+                return NotThere(f"there is no {name}; `wio find {folder}/ --name '{last}'` shows names like that.")
             return NotThere(f"there is no {name}; `wio ls {self.typed}/` shows what there is.")
         if refused.status != 403 or refused.code not in ("", "AccessDenied"):
             return CommandError(f"{name}: {refused}")

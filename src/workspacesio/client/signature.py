@@ -92,17 +92,25 @@ def signed_headers(
     whole = {**request.headers, "x-amz-content-sha256": digest, "x-amz-date": moment}
     if keys.session_token:
         whole["x-amz-security-token"] = keys.session_token
-    named = {name.lower(): " ".join(value.split()) for name, value in {**whole, "host": host}.items()}
+    named = {name.lower(): _trimmed(value) for name, value in {**whole, "host": host}.items()}
     names = ";".join(sorted(named))
     lines = [f"{name}:{named[name]}" for name in sorted(named)]
+    # Values are signed as the bytes in which they are sent.
     canonical = "\n".join([request.method, request.path(), request.query_string(), *lines, "", names, digest])
     scope = f"{moment[:8]}/{keys.region}/s3/aws4_request"
-    text = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    text = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{hashlib.sha256(canonical.encode('latin-1')).hexdigest()}"
     signature = hmac.digest(keys.signing_key(moment[:8]), text.encode(), "sha256").hex()
     whole["Authorization"] = (
         f"AWS4-HMAC-SHA256 Credential={keys.access_key_id}/{scope}, SignedHeaders={names}, Signature={signature}"
     )
     return whole
+
+
+def _trimmed(value: str) -> str:
+    """Without blanks at its ends, and one for several; those of ASCII, for à in UTF-8 holds a byte like one."""
+    if value.isascii():
+        return " ".join(value.split())
+    return b" ".join(value.encode("latin-1").split()).decode("latin-1")
 
 
 @functools.lru_cache(maxsize=2)

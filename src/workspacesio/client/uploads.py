@@ -11,12 +11,12 @@ import contextlib
 import hashlib
 import mimetypes
 import os
-import threading
 import zlib
 
 from workspacesio.client import operating_system, private_files, upload_records
 from workspacesio.client.checksums import joined, spelled
 from workspacesio.client.errors import CommandError
+from workspacesio.client.memory import Memory
 from workspacesio.client.multipart import MIB, complete, part_size
 from workspacesio.client.s3_documents import parts_of, text_of
 from workspacesio.client.s3_requests import S3Refused
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from workspacesio.client.places import Place
 
     Told = Callable[..., None]
+    Pace = Callable[[int], None]
 
 SINGLE_BYTES = 16 * MIB
 """Up to this an object is sent in one request."""
@@ -52,36 +53,22 @@ class _Changed(Exception):
     """The file is another one than in the beginning."""
 
 
-class _Memory:
-    """So many bytes at once; who wants more waits until others have sent theirs."""
-
-    def __init__(self, most: int) -> None:
-        self._most = self._left = most
-        self._changed = threading.Condition()
-
-    @contextlib.contextmanager
-    def taken(self, count: int) -> Iterator[None]:
-        count = min(count, self._most)
-        with self._changed:
-            self._changed.wait_for(lambda: self._left >= count)
-            self._left -= count
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._left += count
-                self._changed.notify_all()
+_memory = Memory(MOST_IN_MEMORY)
 
 
-_memory = _Memory(MOST_IN_MEMORY)
+def _at_once(_: int) -> None:
+    """The pace of who waits for nothing."""
 
 
-def upload(path: str, place: Place, *, told: Told, overwrite: bool) -> Identity:
-    """`told` hears of what was sent. Returns which file it was. Raises CommandError, Exists."""
+def upload(path: str, place: Place, *, told: Told, overwrite: bool, pace: Pace = _at_once) -> Identity:
+    """`told` hears of what was sent; `pace` waits until so many bytes may be sent.
+
+    Returns which file it was. Raises CommandError, Exists.
+    """
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with open(path, "rb", buffering=0) as file:
-                return _upload(file.fileno(), path, place, told=told, overwrite=overwrite)
+                return _upload(file.fileno(), path, place, told=told, overwrite=overwrite, pace=pace)
         except _Changed:
             continue
         except S3Refused as refused:
@@ -95,12 +82,13 @@ def upload(path: str, place: Place, *, told: Told, overwrite: bool) -> Identity:
     raise CommandError(f"{path} goes on changing; copy it when it is at rest.")
 
 
-def _upload(descriptor: int, path: str, place: Place, *, told: Told, overwrite: bool) -> Identity:
+def _upload(descriptor: int, path: str, place: Place, *, told: Told, overwrite: bool, pace: Pace) -> Identity:
     begin = _identity(descriptor)
     size = begin[0]
     headers = {} if overwrite else {"If-None-Match": "*"}
     described = content_type(path)
     if size <= SINGLE_BYTES:
+        pace(size)
         with _memory.taken(size):
             body = operating_system.read_at(descriptor, size + 1, 0)
             if len(body) != size or _identity(descriptor) != begin:
@@ -111,7 +99,7 @@ def _upload(descriptor: int, path: str, place: Place, *, told: Told, overwrite: 
         return begin
     if not overwrite:
         check_free(place)
-    parts = _Parts(descriptor, path, place, begin, told)
+    parts = _Parts(descriptor, path, place, begin, told, pace)
     parts.begin(described)
     try:
         parts.send()
@@ -162,12 +150,15 @@ def check_free(place: Place) -> None:
 class _Parts:
     """One upload in parts, as it is written down while it lasts."""
 
-    def __init__(self, descriptor: int, path: str, place: Place, identity: Identity, told: Told) -> None:
+    def __init__(  # noqa: PLR0917 - what an upload consists of
+        self, descriptor: int, path: str, place: Place, identity: Identity, told: Told, pace: Pace
+    ) -> None:
         self._descriptor = descriptor
         self._place = place
         self._size = identity[0]
         self._part = part_size(self._size)
         self._told = told
+        self._pace = pace
         self._id = ""
         self._etags: dict[int, str] = {}
         self._crcs: dict[int, int] = {}
@@ -225,6 +216,7 @@ class _Parts:
         try:
             for number in missing:
                 length = self._length(number)
+                self._pace(length)
                 with _memory.taken(length):
                     body = operating_system.read_at(self._descriptor, length, (number - 1) * self._part)
                     if len(body) != length:

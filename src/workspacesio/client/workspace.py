@@ -77,7 +77,11 @@ class Workspace:
     def _repr_html_(self) -> str:
         from workspacesio.client import notebook
 
-        rows = [("owner", self.owner), ("level", self.level or ""), ("lies at", f"s3://{self.bucket}/{self.prefix}")]
+        rows = [
+            ("owner", self.owner),
+            ("level", self.level or ""),
+            ("lies at", f"s3://{self.bucket}/{self.prefix}"),
+        ]
         rows += [("node", self.node), *(("shared folder", one) for one in self.folders)]
         return notebook.table(f"workspace {self.reference}", ("", ""), rows)
 
