@@ -28,6 +28,7 @@ from servers.service import Person, Service
 from workspacesio.cli import removing_commands
 from workspacesio.client import connection, ended, s3_requests, uploads
 from workspacesio.client.copy_plan import Copy
+from workspacesio.client.copying import Progress, copy_all
 from workspacesio.client.downloads import download
 from workspacesio.client.errors import CommandError, NotAllowed, Refused
 from workspacesio.client.places import Item, Place
@@ -216,6 +217,14 @@ def test_a_line_that_trickles_is_given_up_as_one_that_is_silent(
     assert files(str(tmp_path)) == {"x": b"abc" * 100}
 
 
+KEYS = {
+    "access_key_id": "a",
+    "secret_access_key": "s",
+    "session_token": "",
+    "region": "r",
+    "workspaces": [],
+    "expires_at": (datetime.now(UTC) + timedelta(hours=1)).isoformat(),
+}
 WORKSPACE = {"owner": "a", "name": "w", "bucket": "b", "prefix": "", "node": "n", "id": 1, "level": "own"}
 
 
@@ -287,6 +296,25 @@ def test_a_line_that_breaks_in_the_middle_again_and_again(monkeypatch: pytest.Mo
         with pytest.raises(CommandError):
             node.read(put)
     assert 1 < len(asked) < 20
+
+
+@pytest.mark.parametrize("has_answered", [True, False])
+@pytest.mark.parametrize("up", [True, False])
+def test_a_server_that_is_gone_is_said_once(up: bool, has_answered: bool, tmp_path: Any) -> None:
+    port, told = free_port(), []
+    (tmp_path / "file").write_bytes(b"abc")
+    with NodeStorage(lambda _: KEYS | {"endpoint": f"http://127.0.0.1:{port}"}, patience=0.5) as node:
+        node._has_answered = has_answered
+        place = Place(Located(WORKSPACE, "w", "x"), node)
+        ends = (str(tmp_path / "file"), place) if up else (place, str(tmp_path / "came"))
+        steps = [Copy(*ends, 3, "e") for _ in range(40)]
+        with pytest.raises(
+            CommandError, match=r"Nothing more is tried: 0 were copied before, 40 are left"
+        ) as said:
+            copy_all(steps, Progress(), overwrite=True, tell=told.append)
+    assert f"nothing listens at http://127.0.0.1:{port}" in str(said.value)
+    assert ("any more" in str(said.value)) == has_answered
+    assert told == []
 
 
 # --- keys and rights that end ----------------------------------------------------------------------------------

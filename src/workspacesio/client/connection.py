@@ -7,6 +7,7 @@ HTTP_PROXY in capitals is not read, since a web server's request header can set 
 from __future__ import annotations
 
 import base64
+import errno
 import functools
 import http.client
 import os
@@ -77,6 +78,13 @@ def _context(*_: str | None) -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
+def is_away(error: Exception) -> bool:
+    """Whether there is no way to a server at all, unlike one that breaks off."""
+    if isinstance(error, ConnectionRefusedError | socket.gaierror):
+        return True
+    return isinstance(error, OSError) and error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
+
+
 def explain(error: Exception, server: str, *, has_answered: bool = False) -> str:
     """One sentence for a connection that failed, with what to do next. `has_answered`: ever before."""
     proxy = proxy_for(server.partition(":")[0], urllib.parse.urlsplit(server).hostname or "", os.environ)
@@ -92,6 +100,8 @@ def explain(error: Exception, server: str, *, has_answered: bool = False) -> str
         return f"no machine is called {urllib.parse.urlsplit(server).hostname!r}{via}; check the address."
     if isinstance(error, TimeoutError):
         return f"{server} didn't answer{via} within {TIMEOUT_SECONDS} s; try again, or ask who runs it."
+    if isinstance(error, ConnectionRefusedError) and has_answered:
+        return f"nothing listens at {server} any more{via}; try again when it is back."
     if isinstance(error, ConnectionRefusedError):
         return f"nothing listens at {server}{via}; start it with `wio serve`, or give another address."
     if isinstance(error, http.client.RemoteDisconnected | ConnectionError) and has_answered:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workspacesio.client.errors import CommandError, NotAllowed, Refused
+from workspacesio.client.errors import Away, CommandError, NotAllowed, Refused
 from workspacesio.client.places import Place
 from workspacesio.client.s3_requests import S3Refused
 
@@ -14,12 +14,15 @@ if TYPE_CHECKING:
 def why(error: CommandError, step: Copy) -> str:
     """In a sentence; "" where others may go well.
 
-    A session that has ended, and a clock that is wrong. Of an object that isn't reached, the server that issues
-    the keys is asked: it tells a right that has ended from one that doesn't reach as far as this object.
+    A session that has ended, a server that is away, and a clock that is wrong. Of an object that isn't reached,
+    who issues the keys is asked: it tells a right that has ended from one that doesn't reach so far.
     """
     if isinstance(error, Refused):
         return str(error) if error.status < 500 else ""
     cause = error.__cause__
+    for one in (error, cause):
+        if isinstance(one, Away):
+            return str(one)
     if isinstance(cause, S3Refused) and cause.code == "RequestTimeTooSkewed":
         return str(cause)
     if not isinstance(error, NotAllowed):

@@ -28,6 +28,10 @@ class NotThere(CommandError):
     """No object, or none that the caller may know of, has this name."""
 
 
+class Away(CommandError):
+    """A server can't be reached at all: what else is asked of it goes the same way."""
+
+
 class Refused(CommandError):
     """The server answered with an error; `code` is the stable code of the API, "" where it gave none."""
 

@@ -14,8 +14,8 @@ import threading
 import time
 import urllib.parse
 
-from workspacesio.client.connection import connect, explain
-from workspacesio.client.errors import CommandError, Refused
+from workspacesio.client.connection import connect, explain, is_away
+from workspacesio.client.errors import Away, CommandError, Refused
 from workspacesio.client.http_exchange import Answer, Exchange
 from workspacesio.client.signature import Keys, Request, signed_headers
 
@@ -115,7 +115,8 @@ class NodeStorage:
             except (ssl.SSLCertVerificationError, UnicodeError) as error:
                 raise CommandError(explain(error, self.endpoint)) from error
             except (OSError, http.client.HTTPException) as error:
-                failure = CommandError(explain(error, self.endpoint, has_answered=self._has_answered))
+                kind = Away if is_away(error) else CommandError
+                failure = kind(explain(error, self.endpoint, has_answered=self._has_answered))
                 under_way = time.monotonic() - begun > UNDER_WAY_SECONDS and not isinstance(error, TimeoutError)
                 if under_way and broken_off < MOST_BROKEN_OFF:
                     broken_off += 1
