@@ -47,7 +47,7 @@ def _send(place: Place, headers: dict[str, str]) -> None:
         return
     with Assembly(place, headers) as assembly:
         for body in _bodies(first):
-            assembly.add({}, body)
+            assembly.add(body)
 
 
 def _bodies(first: bytes) -> Iterator[bytes]:

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import zlib
 
 from workspacesio.client import objects
-from workspacesio.client.checksums import spelled
+from workspacesio.client.checksums import joined, spelled
 from workspacesio.client.errors import CommandError
 from workspacesio.client.s3_documents import text_of
 from workspacesio.client.s3_requests import S3Refused
-from workspacesio.client.signature import Request
+from workspacesio.client.signature import CHECKSUM, Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from workspacesio.client.http_exchange import Answer
     from workspacesio.client.places import Place
 
 MIB = 1 << 20
 PART_BYTES = 8 * MIB
 MOST_PARTS = 10_000
+_SUMMED = {"x-amz-checksum-algorithm": "CRC32", "x-amz-checksum-type": "FULL_OBJECT"}
 
 
 def part_size(size: int) -> int:
@@ -34,25 +37,62 @@ def growing_part_size(number: int) -> int:
     return PART_BYTES << min(4, (number - 1) // 1000)
 
 
-class Assembly:
-    """An object that comes in parts, one after the other: whole when this ends well, and not there else."""
+def begin(target: Place, headers: dict[str, str], *, summed: bool = True) -> tuple[str, bool]:
+    """The id of an upload, and whether its parts are to make one CRC-32, as far as the server knows such ones.
 
-    def __init__(self, target: Place, headers: dict[str, str]) -> None:
-        self._target = target
-        request = Request("POST", target.bucket, target.key(), query=[("uploads", "")], headers=headers)
+    `headers`: what is stored with the object. Raises S3Refused.
+    """
+    whole = {**headers, **_SUMMED} if summed else headers
+    request = Request("POST", target.bucket, target.key(), query=[("uploads", "")], headers=whole)
+    try:
         _, content = target.storage.read(request)
-        self._id = text_of(content, "InitiateMultipartUploadResult", "UploadId")
-        self._etags: list[str] = []
+    except S3Refused as refused:
+        if not summed or refused.status not in (400, 501):
+            raise
+        return begin(target, headers, summed=False)
+    return text_of(content, "InitiateMultipartUploadResult", "UploadId"), summed
 
-    def add(self, headers: dict[str, str], body: bytes) -> None:
-        """The next part: its bytes, or what is copied from where."""
+
+class Assembly:
+    """An object that comes in parts, one after the other: whole when this ends well, and not there else.
+
+    `headers`: what is stored with it. `condition`: headers for the moment in which it is made. `copies`: its parts
+    are copied by the server, and what they hold isn't known here.
+    """
+
+    def __init__(
+        self,
+        target: Place,
+        headers: dict[str, str],
+        *,
+        condition: Mapping[str, str] | None = None,
+        copies: bool = False,
+    ) -> None:
+        self._target = target
+        self._condition = dict(condition or {})
+        self._id, self._is_summed = begin(target, headers, summed=not copies)
+        self._etags: list[str] = []
+        self._sums: dict[int, tuple[int, int]] = {}
+
+    def add(self, body: bytes) -> None:
+        """The next part."""
+        headers = {}
+        if self._is_summed:
+            crc = zlib.crc32(body)
+            self._sums[len(self._etags) + 1] = crc, len(body)
+            headers[CHECKSUM] = spelled(crc)
+        answer, _ = self._part(headers, body)
+        self._etags.append(answer.headers.get("ETag"))
+
+    def copy(self, source: dict[str, str]) -> None:
+        """The next part, from where these headers say."""
+        _, content = self._part(source, b"")
+        self._etags.append(text_of(content, "CopyPartResult", "ETag"))
+
+    def _part(self, headers: dict[str, str], body: bytes) -> tuple[Answer, bytes]:
         query = [("partNumber", str(len(self._etags) + 1)), ("uploadId", self._id)]
         request = Request("PUT", self._target.bucket, self._target.key(), query=query, headers=headers, body=body)
-        answer, content = self._target.storage.read(request)
-        if headers:
-            self._etags.append(text_of(content, "CopyPartResult", "ETag"))
-        else:
-            self._etags.append(answer.headers.get("ETag"))
+        return self._target.storage.read(request)
 
     def __enter__(self) -> Assembly:
         return self
@@ -63,7 +103,7 @@ class Assembly:
             with contextlib.suppress(CommandError):  # why it failed is what there is to say
                 self._target.storage.read(Request("DELETE", self._target.bucket, self._target.key(), query=query))
             return
-        complete(self._target, query, dict(enumerate(self._etags, start=1)), {})
+        complete(self._target, query, dict(enumerate(self._etags, start=1)), self._condition, sums=self._sums)
 
 
 def complete(
@@ -72,10 +112,18 @@ def complete(
     etags: dict[int, str],
     headers: dict[str, str],
     *,
-    crcs: Mapping[int, int] | None = None,
+    sums: Mapping[int, tuple[int, int]] | None = None,
 ) -> None:
-    """Make one object of the parts of an upload. `crcs`: the CRC-32 of each where it was begun with such ones."""
-    summed = {number: f"<ChecksumCRC32>{spelled(crc)}</ChecksumCRC32>" for number, crc in (crcs or {}).items()}
+    """Make one object of the parts of an upload.
+
+    `sums`: CRC-32 and length of each, where it was begun with such ones.
+    """
+    summed = {
+        number: f"<ChecksumCRC32>{spelled(crc)}</ChecksumCRC32>" for number, (crc, _) in (sums or {}).items()
+    }
+    if sums:
+        whole = joined(sums[number] for number in sorted(sums))
+        headers = {**headers, "x-amz-checksum-type": "FULL_OBJECT", CHECKSUM: spelled(whole)}
     listed = "".join(
         f"<Part><PartNumber>{number}</PartNumber><ETag>{etags[number]}</ETag>{summed.get(number, '')}</Part>"
         for number in sorted(etags)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import zlib
 from collections import deque
 
 from workspacesio.client import file_threads
+from workspacesio.client.checksums import spelled
 from workspacesio.client.errors import CommandError
 from workspacesio.client.looking import refusals
-from workspacesio.client.multipart import MIB, complete
+from workspacesio.client.multipart import MIB, begin, complete
 from workspacesio.client.s3_documents import text_of
-from workspacesio.client.signature import Request
+from workspacesio.client.signature import CHECKSUM, Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,15 +29,15 @@ COPIED_PART = 1024 * MIB
 class PartedWrite:
     """Nothing can be seen of it before `finish`. Raises CommandError, from any part that failed before."""
 
-    def __init__(self, place: Place, headers: dict[str, str]) -> None:
+    def __init__(self, place: Place, headers: dict[str, str], *, copies: bool = False) -> None:
+        """`copies`: parts of it are copied by the server, and what they hold isn't known here."""
         self._place = place
         self._etags: dict[int, str] = {}
         self._number = 0
         self._sent: deque[Future[None]] = deque()
-        request = Request("POST", place.bucket, place.key(), query=[("uploads", "")], headers=headers)
+        self._sums: dict[int, tuple[int, int]] = {}
         with refusals(place, writes=True):
-            _, content = place.storage.read(request)
-        self._id = text_of(content, "InitiateMultipartUploadResult", "UploadId")
+            self._id, self._is_summed = begin(place, headers, summed=not copies)
 
     @property
     def count(self) -> int:
@@ -61,7 +63,7 @@ class PartedWrite:
         while self._sent:
             self._sent.popleft().result()
         with refusals(self._place, writes=True):
-            complete(self._place, [("uploadId", self._id)], self._etags, headers)
+            complete(self._place, [("uploadId", self._id)], self._etags, headers, sums=self._sums)
 
     def give_up(self) -> None:
         """Nothing is left of it."""
@@ -82,9 +84,13 @@ class PartedWrite:
 
     def _part(self, number: int, headers: dict[str, str], body: bytes) -> None:
         query = [("partNumber", str(number)), ("uploadId", self._id)]
-        place = self._place
+        place, is_copied = self._place, bool(headers)
+        if self._is_summed:
+            crc = zlib.crc32(body)
+            self._sums[number] = crc, len(body)
+            headers = {CHECKSUM: spelled(crc)}
         request = Request("PUT", place.bucket, place.key(), query=query, headers=headers, body=body)
         with refusals(place, writes=True):
             answer, content = place.storage.read(request)
-        etag = text_of(content, "CopyPartResult", "ETag") if headers else answer.headers.get("ETag")
+        etag = text_of(content, "CopyPartResult", "ETag") if is_copied else answer.headers.get("ETag")
         self._etags[number] = etag

@@ -67,11 +67,11 @@ def _described(details: objects.Details) -> dict[str, str]:
 
 
 def _in_parts(source: Place, target: Place, details: objects.Details, told: Told) -> None:
-    with Assembly(target, _described(details)) as assembly:
+    with Assembly(target, _described(details), copies=True) as assembly:
         for begin in range(0, details.size, COPIED_PART):
             end = min(begin + COPIED_PART, details.size)
             span = {**_of_source(source, details), "x-amz-copy-source-range": f"bytes={begin}-{end - 1}"}
-            assembly.add(span, b"")
+            assembly.copy(span)
             told(end - begin)
 
 
@@ -86,7 +86,7 @@ def _through(source: Place, target: Place, details: objects.Details, told: Told)
         return
     with Assembly(target, _described(details)) as assembly:
         for body in _regrouped(pieces, part_size(details.size)):
-            assembly.add({}, body)
+            assembly.add(body)
             told(len(body))
 
 

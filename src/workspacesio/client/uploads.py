@@ -14,11 +14,11 @@ import os
 import zlib
 
 from workspacesio.client import operating_system, private_files, upload_records
-from workspacesio.client.checksums import joined, spelled
+from workspacesio.client.checksums import spelled
 from workspacesio.client.errors import CommandError
 from workspacesio.client.memory import Memory
-from workspacesio.client.multipart import MIB, complete, part_size
-from workspacesio.client.s3_documents import parts_of, text_of
+from workspacesio.client.multipart import MIB, begin, complete, part_size
+from workspacesio.client.s3_documents import parts_of
 from workspacesio.client.s3_requests import S3Refused
 from workspacesio.client.signature import CHECKSUM, Request
 
@@ -181,25 +181,12 @@ class _Parts:
                     raise
                 self._id = ""
         if not self._id:
-            self._id = self._begun(headers)
+            self._id, self._is_summed = begin(self._place, headers)
             written = {"upload": self._id, "part": self._part, "crc32": self._is_summed}
             with contextlib.suppress(CommandError):  # then it can't be gone on with, but it can be done
                 upload_records.write(self._written, written)
         for number in self._etags:
             self._told(self._length(number), kept=True)
-
-    def _begun(self, headers: dict[str, str]) -> str:
-        """The id of an upload whose parts make one CRC-32, where the server knows such ones."""
-        summed = {**headers, "x-amz-checksum-algorithm": "CRC32", "x-amz-checksum-type": "FULL_OBJECT"}
-        try:
-            _, content = self._ask("POST", [("uploads", "")], headers=summed)
-            self._is_summed = True
-        except S3Refused as refused:
-            if refused.status not in (400, 501):
-                raise
-            _, content = self._ask("POST", [("uploads", "")], headers=headers)
-            self._is_summed = False
-        return text_of(content, "InitiateMultipartUploadResult", "UploadId")
 
     def send(self) -> None:
         """What is missing, a few parts at once."""
@@ -239,11 +226,9 @@ class _Parts:
 
     def complete(self, headers: dict[str, str]) -> None:
         """The object is there, whole."""
-        if self._is_summed:
-            whole = joined(self._known_crcs())
-            headers = {**headers, "x-amz-checksum-type": "FULL_OBJECT", CHECKSUM: spelled(whole)}
+        sums = self._sums() if self._is_summed else {}
         try:
-            complete(self._place, [("uploadId", self._id)], self._etags, headers, crcs=self._crcs)
+            complete(self._place, [("uploadId", self._id)], self._etags, headers, sums=sums)
         except S3Refused as refused:
             if refused.code not in ("BadDigest", "XAmzContentChecksumMismatch"):
                 raise
@@ -251,12 +236,12 @@ class _Parts:
             raise _Changed from refused
         private_files.remove(self._written)
 
-    def _known_crcs(self) -> list[tuple[int, int]]:
+    def _sums(self) -> dict[int, tuple[int, int]]:
         """CRC-32 and length of each part; those that an earlier attempt sent are read once more."""
         for number in self._etags.keys() - self._crcs.keys():
             at = (number - 1) * self._part
             self._crcs[number] = zlib.crc32(operating_system.read_at(self._descriptor, self._length(number), at))
-        return [(self._crcs[number], self._length(number)) for number in sorted(self._etags)]
+        return {number: (self._crcs[number], self._length(number)) for number in self._etags}
 
     def give_up(self) -> None:
         """Nothing of it is of use any more."""

@@ -183,16 +183,18 @@ def _write(place: Place, data: bytes, *, overwrite: bool) -> None:
     from workspacesio.client.multipart import Assembly, part_size
     from workspacesio.client.signature import Request
 
-    headers = {**uploads.content_type(place.path), **({} if overwrite else {"If-None-Match": "*"})}
+    kept = uploads.content_type(place.path)
+    condition = {} if overwrite else {"If-None-Match": "*"}
     if len(data) <= uploads.SINGLE_BYTES:
+        headers = {**kept, **condition}
         place.storage.read(Request("PUT", place.bucket, place.key(), headers=headers, body=bytes(data)))
         return
     if not overwrite:
         uploads.check_free(place)
     size = part_size(len(data))
-    with Assembly(place, uploads.content_type(place.path)) as assembly:
+    with Assembly(place, kept, condition=condition) as assembly:
         for begin in range(0, len(data), size):
-            assembly.add({}, bytes(data[begin : begin + size]))
+            assembly.add(bytes(data[begin : begin + size]))
 
 
 def _folder(path: str) -> str:

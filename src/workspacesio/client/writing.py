@@ -90,7 +90,7 @@ class Growing:
 
     def _in_parts(self) -> PartedWrite:
         if self._parts is None:
-            self._parts = PartedWrite(self._place, self._headers)
+            self._parts = PartedWrite(self._place, self._headers, copies=self._copied is not None)
             if self._copied is not None:
                 self._parts.copy(*self._copied)
         return self._parts
