@@ -55,11 +55,22 @@ class Shown:
         self._thread = threading.Thread(target=self._show, name="progress", daemon=True)
         self._thread.start()
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
         self._ended.set()
         if self._thread is not None:
             self._thread.join()
-        self._clear()
+        if failed is KeyboardInterrupt:
+            self._say_stopped()
+        else:
+            self._clear()
+
+    def _say_stopped(self) -> None:
+        if self._terminal:
+            print(file=sys.stderr)  # behind the line, and the ^C at its end
+        progress = self._progress
+        of = f"{progress.planned_objects:,}{'' if progress.is_planned else '+'}"
+        said = f"stopped; {progress.objects:,} of {of} objects were {self._done}, and the same command goes on"
+        print(f"wio: {said}.", file=sys.stderr)
 
     def tell(self, left_out: LeftOut) -> None:
         """A remark about one object, above the line that changes."""
