@@ -334,7 +334,8 @@ def test_who_may_only_read(served: Service, ada: Person, data: str, here: str) -
     ben.wio("cp", "-r", f"ada/{data}", "./got")
     assert below(whole(ben, "got")) == {"x/1"}
     assert "you may read" in ben.refused("cp", "./got/x/1", f"ada/{data}/x/2")
-    assert "you may read" in ben.refused("mv", f"ada/{data}/x/1", "./moved")
+    refused = ben.refused("mv", f"ada/{data}/x/1", "./moved")
+    assert "it is copied, but stays where it was: you may read" in refused
     assert "You may read here, but not write" in ben.refused("rm", f"ada/{data}/x/1")
     assert "you don't reach" in ben.refused("cp", "./got/x/1", f"ada/{data}/y/2")
     assert [one["path"] for one in ada.json("ls", "-r", data)] == ["x/1"]
