@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -172,17 +173,24 @@ def test_a_share_that_is_taken_back(ada: Person, served: Service) -> None:
     assert "AccessKeyId" not in said
 
 
-def started(ada: Person, *command: str) -> subprocess.Popen[str]:
+@contextmanager
+def started(ada: Person, *command: str) -> Iterator[subprocess.Popen[str]]:
+    """It is ready, and hears signals that nohup or the background of a shell have the tests ignore."""
     running = subprocess.Popen(
-        ["wio", "exec", "plates", "--", *command],
+        ["env", "--default-signal=INT,HUP", "wio", "exec", "plates", "--", *command],
         env=ada.env(),
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
-    assert running.stdout is not None
-    assert running.stdout.readline() == "ready\n"
-    return running
+    with running:
+        try:
+            assert running.stdout is not None
+            assert running.stdout.readline() == "ready\n"
+            yield running
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
