@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from workspacesio.domain.errors import Invalid
@@ -36,6 +37,10 @@ class Settings:
     api_port: int = 8100
     s3_port: int = 8101
     access_log: bool = False
+
+    def usual_life(self, usual: timedelta) -> timedelta:
+        """Of keys and links for which nobody says how long they live: never longer than the longest."""
+        return min(usual, timedelta(seconds=self.credential_max_seconds))
 
 
 @dataclass(frozen=True, slots=True)

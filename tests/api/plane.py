@@ -75,7 +75,12 @@ class Plane:
         self.clock = Clock()
         self.database = make_database(url)
         self.settings = Settings(
-            state_dir=self.state, folder_paths=(str(base),), credential_max_seconds=12 * 3600, **settings
+            **{
+                "state_dir": self.state,
+                "folder_paths": (str(base),),
+                "credential_max_seconds": 12 * 3600,
+                **settings,
+            }
         )
         self.keyring = Keyring("a secret of at least so many characters")
         self.drivers = Drivers(self.database, self.settings, self.keyring)

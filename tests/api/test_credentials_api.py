@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -109,6 +110,20 @@ def test_several_nodes_must_be_named(plane: Plane) -> None:
     assert plane.do("ada", "POST", "/credentials", {"workspaces": ["far"]})["node"] == "second"
     plane.refused(422, "several_nodes", "ada", "POST", "/credentials", {"workspaces": ["far", "here"]})
     plane.refused(422, "several_nodes", "ada", "POST", "/credentials", {"workspaces": ["far"], "node": "local"})
+
+
+def test_nobody_says_how_long_where_little_is_allowed(database_url: str, tmp_path: Path) -> None:
+    """Then they live as long as is allowed, and are not refused for an hour that nobody asked for."""
+    plane = Plane(database_url, tmp_path, credential_max_seconds=600)
+    with plane.running():
+        plane.start()
+        plane.user("root", administrator=True)
+        plane.user("ada")
+        plane.workspace("ada", "scans")
+        link = {"reference": "scans/x"}
+        for route, body in (("/credentials", {}), ("/presign", link)):
+            assert plane.do("ada", "POST", route, body)["expires_at"] == "2026-11-22T10:10:00Z"
+        plane.refused(422, "invalid_duration", "ada", "POST", "/presign", link | {"expires_seconds": 601})
 
 
 def test_a_link_to_one_object(plane: Plane) -> None:

@@ -57,11 +57,14 @@ class CredentialRequest(Body):
 
 
 class PresignRequest(Body):
-    """`reference`: `name/path`, `owner/name/path` or `owner:name/path` of one object."""
+    """`reference`: `name/path`, `owner/name/path` or `owner:name/path` of one object.
+
+    An hour where `expires_seconds` isn't given; never longer than the service's longest.
+    """
 
     reference: Line
     method: Literal["GET", "PUT"] = "GET"
-    expires_seconds: Annotated[int, Field(ge=1, le=MAX_SECONDS)] = DEFAULT_SECONDS
+    expires_seconds: Annotated[int, Field(ge=1, le=MAX_SECONDS)] | None = None
 
 
 class CoveredWorkspace(BaseModel):
@@ -207,7 +210,8 @@ def presign(call: SignedIn, wanted: PresignRequest) -> PresignedLink:
         found[:] = [scope_of_object(session, actor=actor, reference=wanted.reference, writes=writes, now=now)]
         return found[0]
 
-    _, _, keys = _issue(call, scope_of, wanted.expires_seconds)
+    usual = call.visit.context.settings.usual_life(USUAL_LIFE)
+    _, _, keys = _issue(call, scope_of, wanted.expires_seconds or int(usual.total_seconds()))
     url = presigned_address(
         endpoint=keys.endpoint,
         region=keys.region,
@@ -230,7 +234,7 @@ def _issue(
         node_id, name = scope.node.id, scope.node.name
         server = SERVER_KINDS.get(NodeKind(scope.node.kind))
         if server is None:
-            usual = min(USUAL_LIFE, timedelta(seconds=call.visit.context.settings.credential_max_seconds))
+            usual = call.visit.context.settings.usual_life(USUAL_LIFE)
             return node_id, name, _issue_here(call, session, actor, scope, duration or usual, now)
     return node_id, name, server.issue(call.visit.context, call, scope_of=scope_of, duration=duration)
 

@@ -56,7 +56,7 @@ def token(arguments: argparse.Namespace) -> None:
 def presign_arguments(parser: argparse.ArgumentParser) -> None:
     add_path(parser, "reference", type=reference, metavar="WORKSPACE/PATH", help="one object")
     parser.add_argument(
-        "--expires", type=seconds, default=3600, metavar="1h", help="how long it lives (default: 1h)"
+        "--expires", type=seconds, metavar="1h", help="how long it lives (default: 1h, or the service's longest)"
     )
     parser.add_argument(
         "--method", choices=("GET", "PUT"), default="GET", help="to read or to write (default: GET)"

@@ -98,12 +98,21 @@ class Assembly:
         return self
 
     def __exit__(self, failed: object, *_: object) -> None:
-        query = [("uploadId", self._id)]
         if failed:
-            with contextlib.suppress(CommandError):  # why it failed is what there is to say
-                self._target.storage.read(Request("DELETE", self._target.bucket, self._target.key(), query=query))
+            self._give_up()
             return
-        complete(self._target, query, dict(enumerate(self._etags, start=1)), self._condition, sums=self._sums)
+        etags = dict(enumerate(self._etags, start=1))
+        try:
+            complete(self._target, [("uploadId", self._id)], etags, self._condition, sums=self._sums)
+        except S3Refused:
+            self._give_up()
+            raise
+
+    def _give_up(self) -> None:
+        """Its parts are deleted."""
+        query = [("uploadId", self._id)]
+        with contextlib.suppress(CommandError):  # why it failed is what there is to say
+            self._target.storage.read(Request("DELETE", self._target.bucket, self._target.key(), query=query))
 
 
 def complete(

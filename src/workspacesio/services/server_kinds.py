@@ -59,7 +59,7 @@ class ServerKind:
 def _issue_by_minio(
     context: EffectsContext, door: Door, /, *, scope_of: ScopeOf, duration: timedelta | None
 ) -> IssuedThere:
-    usual = timedelta(seconds=min(DEFAULT_SECONDS, context.settings.credential_max_seconds))
+    usual = context.settings.usual_life(timedelta(seconds=DEFAULT_SECONDS))
     return issue_minio_credential(context, door, scope_of=scope_of, duration=duration or usual)
 
 

@@ -57,7 +57,7 @@ def issue_session_credential(
     `too_many_workspaces`, `narrowing_too_long`, `not_expressible`); Unavailable (`node_down`); Conflict where the
     rights change all the time.
     """
-    wanted = duration or min(USUAL_LIFE, timedelta(seconds=context.settings.credential_max_seconds))
+    wanted = duration or context.settings.usual_life(USUAL_LIFE)
     for _ in range(ATTEMPTS):
         with door.read() as (session, actor, now):
             request = _request(context, session, actor, scope_of(session, actor, now), wanted, now)
